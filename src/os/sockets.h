@@ -1,0 +1,63 @@
+// Sockets with a deadline on every call, TCP on loopback or any address, and UNIX.
+//
+// Threads: one reader and one writer a socket; shut_down from any thread ends both. Lifetime:
+// owns the descriptor. Errors: unavailable with "timed out" at the deadline, unavailable at a
+// broken connection; an orderly end is read as 0 bytes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+namespace pinaco::os {
+
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int descriptor) : descriptor_(descriptor) {}
+  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept;
+  ~Socket();
+
+  static Result<Socket> connect(const std::string& host, std::uint16_t port, Milliseconds timeout);
+
+  int descriptor() const { return descriptor_; }
+  bool is_open() const { return descriptor_ >= 0; }
+  Result<std::size_t> read_some(MutableBytes into, Milliseconds timeout) const;  // 0: the end
+  Result<> read_exact(MutableBytes into, Milliseconds timeout) const;  // unavailable at an early end
+  Result<> write_all(ByteView from, Milliseconds timeout) const;
+  Result<bool> wait_readable(Milliseconds timeout) const;  // false when the time is over
+  void shut_down() const;
+  std::string peer() const;  // "127.0.0.1:4711", "unix"
+
+ private:
+  int descriptor_ = -1;
+};
+
+class Listener {
+ public:
+  // Port 0 takes a free one. The address must be numeric.
+  static Result<Listener> tcp(const std::string& address, std::uint16_t port);
+  static Result<Listener> unix_path(const std::string& path);  // replaces a dead socket file
+
+  Listener(Listener&& other) noexcept;
+  Listener& operator=(Listener&&) = delete;
+  ~Listener();
+
+  std::uint16_t port() const { return port_; }
+  // cancelled once close() was called; busy when descriptors ran out (try again).
+  Result<Socket> accept() const;
+  void close() const;  // from any thread; wakes accept
+
+ private:
+  Listener(int descriptor, int wake, std::uint16_t port, std::string path)
+      : descriptor_(descriptor), wake_(wake), port_(port), path_(std::move(path)) {}
+  int descriptor_ = -1;
+  int wake_ = -1;
+  std::uint16_t port_ = 0;
+  std::string path_;
+};
+
+}  // namespace pinaco::os
