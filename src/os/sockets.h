@@ -21,12 +21,16 @@ class Socket {
   Socket& operator=(Socket&& other) noexcept;
   ~Socket();
 
+  // The time to look up a name is not part of the timeout.
   static Result<Socket> connect(const std::string& host, std::uint16_t port, Milliseconds timeout);
+  static Result<Socket> connect_unix(const std::string& path);
 
   int descriptor() const { return descriptor_; }
   bool is_open() const { return descriptor_ >= 0; }
+  int release() { return std::exchange(descriptor_, -1); }  // the caller owns it from now on
   Result<std::size_t> read_some(MutableBytes into, Milliseconds timeout) const;  // 0: the end
-  Result<> read_exact(MutableBytes into, Milliseconds timeout) const;  // unavailable at an early end
+  Result<> read_exact(MutableBytes into,
+                      Milliseconds timeout) const;  // unavailable at an early end
   Result<> write_all(ByteView from, Milliseconds timeout) const;
   Result<bool> wait_readable(Milliseconds timeout) const;  // false when the time is over
   void shut_down() const;

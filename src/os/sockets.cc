@@ -1,0 +1,345 @@
+// Sockets: non-blocking calls first, poll only when they would block, so that a busy connection
+// costs one system call a transfer.
+#include "os/sockets.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace pinaco::os {
+namespace {
+
+// The end of a call, on the steady clock.
+class Deadline {
+ public:
+  explicit Deadline(Milliseconds timeout)
+      : end_(system_clock().steady() + std::clamp(timeout, Milliseconds(0), longest)) {}
+
+  // False when the time is over. Errors and hang-ups count as ready: the next call reports them.
+  Result<bool> wait(int descriptor, short events) const {
+    while (true) {
+      const auto left = std::chrono::ceil<Milliseconds>(end_ - system_clock().steady()).count();
+      pollfd one = {.fd = descriptor, .events = events, .revents = 0};
+      const int ready = ::poll(&one, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+      if (ready > 0) return true;
+      if (ready == 0 && left <= 0) return false;
+      if (ready < 0 && errno != EINTR) {
+        return std::unexpected(system_error("waiting for a socket", errno));
+      }
+    }
+  }
+
+ private:
+  static constexpr Milliseconds longest = std::chrono::hours(24);
+  SteadyTime end_;
+};
+
+std::unexpected<Error> timed_out(std::string_view doing) {
+  return fail(Kind::unavailable, fmt::format("{}: timed out", doing));
+}
+
+// A broken connection is unavailable, whatever the errno.
+std::unexpected<Error> broken(std::string_view doing, int error_number) {
+  Error error = system_error(doing, error_number);
+  error.kind = Kind::unavailable;
+  return std::unexpected(std::move(error));
+}
+
+// Small answers must not wait for Nagle's timer. Fails harmlessly on UNIX sockets.
+void set_no_delay(int descriptor) {
+  const int on = 1;
+  (void)::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Result<Socket> connect_to(const addrinfo& address, const Deadline& deadline,
+                          const std::string& doing) {
+  Socket socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) return std::unexpected(system_error(doing, errno));
+  if (::connect(socket.descriptor(), address.ai_addr, address.ai_addrlen) != 0) {
+    if (errno != EINPROGRESS && errno != EINTR) return broken(doing, errno);
+    if (!TRY(deadline.wait(socket.descriptor(), POLLOUT))) return timed_out(doing);
+    int error_number = 0;
+    socklen_t size = sizeof error_number;
+    if (::getsockopt(socket.descriptor(), SOL_SOCKET, SO_ERROR, &error_number, &size) != 0) {
+      return broken(doing, errno);
+    }
+    if (error_number != 0) return broken(doing, error_number);
+  }
+  set_no_delay(socket.descriptor());
+  return socket;
+}
+
+Result<sockaddr_un> unix_address(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return fail(Kind::invalid, fmt::format("A socket's path must have 1 to {} bytes, not {}.",
+                                           sizeof address.sun_path - 1, path.size()));
+  }
+  std::copy(path.begin(), path.end(), address.sun_path);
+  return address;
+}
+
+}  // namespace
+
+Result<Socket> Socket::connect_unix(const std::string& path) {
+  const auto address = TRY(unix_address(path));
+  Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) return std::unexpected(system_error("opening a socket", errno));
+  const auto* any = reinterpret_cast<const sockaddr*>(&address);
+  if (::connect(socket.descriptor(), any, sizeof address) != 0) {
+    return broken("connecting to " + path, errno);
+  }
+  return socket;
+}
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+Socket::~Socket() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<Socket> Socket::connect(const std::string& host, std::uint16_t port, Milliseconds timeout) {
+  const Deadline deadline(timeout);
+  const std::string doing = fmt::format("connecting to {} port {}", host, port);
+  addrinfo hints = {};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (failed != 0) {
+    return fail(Kind::unavailable, fmt::format("{}: {}", doing, ::gai_strerror(failed)));
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  Result<Socket> result = fail(Kind::unavailable, doing + ": the name has no address");
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    result = connect_to(*one, deadline, doing);
+    if (result) break;
+  }
+  return result;
+}
+
+Result<std::size_t> Socket::read_some(MutableBytes into, Milliseconds timeout) const {
+  const Deadline deadline(timeout);
+  while (true) {
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), MSG_DONTWAIT);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return broken("reading from a socket", errno);
+    if (!TRY(deadline.wait(descriptor_, POLLIN))) return timed_out("reading from a socket");
+  }
+}
+
+Result<> Socket::read_exact(MutableBytes into, Milliseconds timeout) const {
+  const Deadline deadline(timeout);
+  while (!into.empty()) {
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), MSG_DONTWAIT);
+    if (got == 0) return fail(Kind::unavailable, "reading from a socket: the other side closed it");
+    if (got > 0) {
+      into = into.subspan(static_cast<std::size_t>(got));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return broken("reading from a socket", errno);
+    if (!TRY(deadline.wait(descriptor_, POLLIN))) return timed_out("reading from a socket");
+  }
+  return {};
+}
+
+Result<> Socket::write_all(ByteView from, Milliseconds timeout) const {
+  const Deadline deadline(timeout);
+  while (!from.empty()) {
+    const ssize_t sent = ::send(descriptor_, from.data(), from.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) {
+      from = from.subspan(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return broken("writing to a socket", errno);
+    if (!TRY(deadline.wait(descriptor_, POLLOUT))) return timed_out("writing to a socket");
+  }
+  return {};
+}
+
+Result<bool> Socket::wait_readable(Milliseconds timeout) const {
+  return Deadline(timeout).wait(descriptor_, POLLIN);
+}
+
+void Socket::shut_down() const {
+  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+}
+
+std::string Socket::peer() const {
+  sockaddr_storage address = {};
+  socklen_t size = sizeof address;
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  if (::getpeername(descriptor_, any, &size) != 0) return "unknown";
+  if (address.ss_family == AF_UNIX) return "unix";
+  char host[NI_MAXHOST];
+  char port[NI_MAXSERV];
+  if (::getnameinfo(any, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return "unknown";
+  }
+  return address.ss_family == AF_INET6 ? fmt::format("[{}]:{}", host, port)
+                                       : fmt::format("{}:{}", host, port);
+}
+
+namespace {
+
+// Owns descriptors until a Listener does.
+struct Opened {
+  Socket socket;
+  Socket wake;  // an eventfd; Socket is used for its close only
+};
+
+Result<Opened> open_listener(int family) {
+  Opened opened;
+  opened.socket = Socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!opened.socket.is_open()) return std::unexpected(system_error("opening a socket", errno));
+  opened.wake = Socket(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!opened.wake.is_open()) return std::unexpected(system_error("opening an eventfd", errno));
+  return opened;
+}
+
+union Address {
+  sockaddr any;
+  sockaddr_in four;
+  sockaddr_in6 six;
+};
+
+// A socket file whose server is gone refuses connections; only such a file may be replaced.
+Result<> remove_dead_socket(const std::string& path, const sockaddr_un& address) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return std::unexpected(system_error("looking at " + path, errno));
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return fail(Kind::conflict, path + " exists and is no socket; choose another path.");
+  }
+  const Socket probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.is_open()) return std::unexpected(system_error("opening a socket", errno));
+  const auto* any = reinterpret_cast<const sockaddr*>(&address);
+  if (::connect(probe.descriptor(), any, sizeof address) == 0 || errno != ECONNREFUSED) {
+    return fail(Kind::conflict, path + " is in use by a running server.");
+  }
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return std::unexpected(system_error("removing " + path, errno));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Listener> Listener::tcp(const std::string& address, std::uint16_t port) {
+  Address wanted = {};
+  socklen_t size = sizeof wanted.four;
+  if (::inet_pton(AF_INET, address.c_str(), &wanted.four.sin_addr) == 1) {
+    wanted.four.sin_family = AF_INET;
+    wanted.four.sin_port = htons(port);
+  } else if (::inet_pton(AF_INET6, address.c_str(), &wanted.six.sin6_addr) == 1) {
+    wanted.six.sin6_family = AF_INET6;
+    wanted.six.sin6_port = htons(port);
+    size = sizeof wanted.six;
+  } else {
+    return fail(Kind::invalid,
+                fmt::format("'{}' is no numeric address; use one such as 127.0.0.1", address));
+  }
+  auto opened = TRY(open_listener(wanted.any.sa_family));
+  const int descriptor = opened.socket.descriptor();
+  const int on = 1;
+  (void)::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const std::string doing = fmt::format("listening on {} port {}", address, port);
+  if (::bind(descriptor, &wanted.any, size) != 0 || ::listen(descriptor, SOMAXCONN) != 0) {
+    Error error = system_error(doing, errno);
+    if (errno == EADDRINUSE) error.kind = Kind::conflict;
+    return std::unexpected(std::move(error));
+  }
+  if (::getsockname(descriptor, &wanted.any, &size) != 0) {
+    return std::unexpected(system_error(doing, errno));
+  }
+  // Both families keep the port at the same place.
+  return Listener(opened.socket.release(), opened.wake.release(), ntohs(wanted.four.sin_port), "");
+}
+
+Result<Listener> Listener::unix_path(const std::string& path) {
+  const auto address = TRY(unix_address(path));
+  TRY(remove_dead_socket(path, address));
+  auto opened = TRY(open_listener(AF_UNIX));
+  const int descriptor = opened.socket.descriptor();
+  const auto* any = reinterpret_cast<const sockaddr*>(&address);
+  // Linux gives the file the mode of the socket, so that nobody else ever sees it open.
+  if (::fchmod(descriptor, 0600) != 0 || ::bind(descriptor, any, sizeof address) != 0) {
+    return std::unexpected(system_error("making the socket " + path, errno));
+  }
+  if (::listen(descriptor, SOMAXCONN) != 0) {
+    const int error_number = errno;
+    ::unlink(path.c_str());
+    return std::unexpected(system_error("listening on " + path, error_number));
+  }
+  return Listener(opened.socket.release(), opened.wake.release(), 0, path);
+}
+
+Listener::Listener(Listener&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      wake_(std::exchange(other.wake_, -1)),
+      port_(other.port_),
+      path_(std::exchange(other.path_, {})) {}
+
+Listener::~Listener() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (wake_ >= 0) ::close(wake_);
+}
+
+Result<Socket> Listener::accept() const {
+  while (true) {
+    pollfd both[2] = {{.fd = wake_, .events = POLLIN, .revents = 0},
+                      {.fd = descriptor_, .events = POLLIN, .revents = 0}};
+    if (::poll(both, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return std::unexpected(system_error("waiting for a connection", errno));
+    }
+    if (both[0].revents != 0) return fail(Kind::cancelled, "The listener was closed.");
+    Socket socket(::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (socket.is_open()) {
+      set_no_delay(socket.descriptor());
+      return socket;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      const int error_number = errno;
+      (void)::poll(both, 1, 100);  // callers loop: they must not spin while descriptors are out
+      Error error = system_error("accepting a connection", error_number);
+      error.kind = Kind::busy;
+      return std::unexpected(std::move(error));
+    }
+    if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
+      return std::unexpected(system_error("accepting a connection", errno));
+    }
+    // Anything else is about one connection that is already gone (accept(2), "Error handling").
+  }
+}
+
+void Listener::close() const {
+  const std::uint64_t one = 1;
+  (void)!::write(wake_, &one, sizeof one);
+}
+
+}  // namespace pinaco::os
