@@ -1,0 +1,140 @@
+// The model: the shape of what is remembered, as rows on Kv. A subscription is a shard; what
+// belongs to none (tenants, subscriptions, principals) is in the shard "".
+//
+// Threads: all calls from any thread. Lifetime: the Kv, Clock and Random outlive it. Limits: those
+// of Kv; a list page is at most page_rows_max rows. Errors: those of Kv, and what the caller's
+// function returned.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arm/arm.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "kv/kv.h"
+
+namespace pinaco::model {
+
+inline constexpr std::size_t page_rows_max = 1000;
+
+// A resource as remembered: a superset of what any api-version shows.
+struct Resource {
+  arm::ResourceId id;  // casing of its creation
+  std::string location;
+  Json tags = JsonObject();
+  Json sku = nullptr;      // null where the type has none
+  Json zones = nullptr;
+  Json properties = JsonObject();  // what clients set, and what they may see
+  Json internal = JsonObject();    // never shown: contents, grants, progress
+  std::string provisioning = "Succeeded";
+  std::string operation = {};      // the one that works on it now
+  WallTime created = {};
+};
+
+enum class OperationState { in_progress, succeeded, failed };
+std::string_view to_string(OperationState state);  // "InProgress", "Succeeded", "Failed"
+
+// A long operation. Those in progress are found again after a crash and run to their end.
+struct Operation {
+  std::string id;  // a GUID
+  arm::ResourceId resource;
+  std::string task;     // which worker advances it; empty when it ended in its own transaction
+  std::string surface;  // "capsOperations", "DiskOperations", "operationresults"
+  std::string location;
+  OperationState state = OperationState::in_progress;
+  WallTime start = {};
+  WallTime end = {};
+  std::string error_code;
+  std::string error_message;
+  std::string error_target;
+  Json input = JsonObject();   // for the task
+  Json output = nullptr;       // shown as properties.output
+  int attempts = 0;
+};
+
+struct Page {
+  std::vector<Resource> rows;
+  std::string next;  // where the next page starts; empty on the last
+};
+
+// What one transaction, or one consistent view, can read of a subscription.
+class View {
+ public:
+  explicit View(kv::Reader& reader, std::string subscription)
+      : reader_(reader), subscription_(std::move(subscription)) {}
+  Result<std::optional<Resource>> find(const arm::ResourceId& id) const;
+  Result<Resource> get(const arm::ResourceId& id) const;  // ResourceNotFound
+  // The resources of a collection (id.is_collection()): of its parent, of a group, or, with an
+  // empty group, of the subscription.
+  Result<Page> list(const arm::ResourceId& collection, std::string_view from,
+                    std::size_t rows_max) const;
+  Result<std::vector<Resource>> list_all(const arm::ResourceId& collection) const;
+  Result<std::optional<Operation>> find_operation(std::string_view id) const;
+  Result<std::vector<std::string>> pending_operations() const;
+  // Small facts under a name of the caller's choosing.
+  Result<std::optional<Json>> find_fact(std::string_view name) const;
+  Result<std::vector<std::pair<std::string, Json>>> facts(std::string_view prefix) const;
+  const std::string& subscription() const { return subscription_; }
+
+ protected:
+  kv::Reader& reader_;
+  std::string subscription_;
+};
+
+class Change : public View {
+ public:
+  Change(kv::Transaction& transaction, std::string subscription, Clock& clock, Random& random)
+      : View(transaction, std::move(subscription)),
+        transaction_(transaction),
+        clock_(clock),
+        random_(random) {}
+  Result<> put(const Resource& resource);
+  Result<> erase(const arm::ResourceId& id);
+  // Fills id and start; one that already ended gets its end.
+  Result<Operation> start(Operation operation);
+  Result<> put_operation(const Operation& operation);
+  Result<> put_fact(std::string_view name, const Json& value);
+  Result<> erase_fact(std::string_view name);
+  WallTime now() const { return clock_.now(); }
+  Random& random() { return random_; }
+
+ private:
+  kv::Transaction& transaction_;
+  Clock& clock_;
+  Random& random_;
+};
+
+class Model {
+ public:
+  Model(kv::Kv& kv, Clock& clock, Random& random) : kv_(kv), clock_(clock), random_(random) {}
+
+  // One transaction; the function may be called again and must have no other effect.
+  Result<> change(const std::string& subscription,
+                  const std::function<Result<>(Change&)>& function);
+  Result<> read(const std::string& subscription,
+                const std::function<Result<>(const View&)>& function) const;
+
+  Result<std::optional<Resource>> find(const arm::ResourceId& id) const;
+  Result<Resource> get(const arm::ResourceId& id) const;
+  Result<std::vector<std::string>> shards() const;  // without ""
+
+  Clock& clock() const { return clock_; }
+  Random& random() const { return random_; }
+  kv::Kv& kv() const { return kv_; }
+
+ private:
+  kv::Kv& kv_;
+  Clock& clock_;
+  Random& random_;
+};
+
+// Rows as text, for those who keep their own.
+Json to_json(const Resource& resource);
+Result<Resource> resource_from(const Json& json);
+Json to_json(const Operation& operation);
+Result<Operation> operation_from(const Json& json);
+
+}  // namespace pinaco::model
