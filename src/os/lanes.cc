@@ -1,5 +1,5 @@
-// Lanes: one mutex, one condition variable, one deque. Jobs are milliseconds long, so the lock is
-// never the bottleneck.
+// Lanes: one mutex, one deque, a condition variable for each thing somebody waits for. Jobs are
+// milliseconds long, so the lock is never the bottleneck.
 #include "os/lanes.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ Lanes::~Lanes() {
     std::lock_guard lock(mutex_);
     ending_ = true;
   }
-  changed_.notify_all();
+  job_came_.notify_all();
   for (auto& thread : threads_) thread.join();
 }
 
@@ -31,39 +31,39 @@ Result<> Lanes::try_run(std::function<void()> job) {
     }
     queue_.push_back(std::move(job));
   }
-  changed_.notify_all();
+  job_came_.notify_one();
   return {};
 }
 
 void Lanes::run(std::function<void()> job) {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return queue_.size() < queue_max_; });
+    room_came_.wait(lock, [this] { return queue_.size() < queue_max_; });
     queue_.push_back(std::move(job));
   }
-  changed_.notify_all();
+  job_came_.notify_one();
 }
 
 void Lanes::drain() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return queue_.empty() && running_ == 0; });
+  idle_.wait(lock, [this] { return queue_.empty() && running_ == 0; });
 }
 
 void Lanes::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+    job_came_.wait(lock, [this] { return ending_ || !queue_.empty(); });
     if (queue_.empty()) return;
     auto job = std::move(queue_.front());
     queue_.pop_front();
     ++running_;
     lock.unlock();
-    changed_.notify_all();
+    room_came_.notify_one();
     job();
     job = nullptr;  // what the job holds goes before drain() may return
     lock.lock();
     --running_;
-    if (running_ == 0 && queue_.empty()) changed_.notify_all();
+    if (running_ == 0 && queue_.empty()) idle_.notify_all();
   }
 }
 

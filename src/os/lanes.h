@@ -33,7 +33,9 @@ class Lanes {
 
   const std::size_t queue_max_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable job_came_;
+  std::condition_variable room_came_;
+  std::condition_variable idle_;
   std::deque<std::function<void()>> queue_;
   std::size_t running_ = 0;
   bool ending_ = false;

@@ -181,6 +181,55 @@ Result<bool> Socket::wait_readable(Milliseconds timeout) const {
   return Deadline(timeout).wait(descriptor_, POLLIN);
 }
 
+Result<std::size_t> Socket::read_unlimited(MutableBytes into) const {
+  while (true) {
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), 0);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EINTR) continue;
+    // Sockets from connect() do not block.
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return broken("reading from a socket", errno);
+    pollfd one = {.fd = descriptor_, .events = POLLIN, .revents = 0};
+    (void)::poll(&one, 1, -1);
+  }
+}
+
+Result<std::size_t> Socket::try_write(std::span<const ByteView> parts) const {
+  constexpr std::size_t parts_max = 64;
+  iovec vectors[parts_max];
+  const std::size_t count = std::min(parts.size(), parts_max);
+  for (std::size_t i = 0; i < count; ++i) {
+    // sendmsg only reads, but iovec is shared with recvmsg.
+    vectors[i] = {.iov_base = const_cast<std::uint8_t*>(parts[i].data()),
+                  .iov_len = parts[i].size()};
+  }
+  msghdr message = {};
+  message.msg_iov = vectors;
+  message.msg_iovlen = count;
+  while (true) {
+    const ssize_t sent = ::sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};
+    return broken("writing to a socket", errno);
+  }
+}
+
+Result<Socket::Ready> Socket::wait(bool readable, bool writable, const Waker& waker,
+                                   Milliseconds timeout) const {
+  const short events = static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+  // A descriptor of -1 is skipped: a hang-up must not end a wait that is only for the waker.
+  pollfd both[2] = {{.fd = waker.descriptor(), .events = POLLIN, .revents = 0},
+                    {.fd = events == 0 ? -1 : descriptor_, .events = events, .revents = 0}};
+  const auto time = std::clamp<std::int64_t>(timeout.count(), 0, 24 * 3600 * 1000);
+  if (::poll(both, 2, static_cast<int>(time)) < 0 && errno != EINTR) {
+    return std::unexpected(system_error("waiting for a socket", errno));
+  }
+  const bool broken_off = (both[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+  return Ready{.readable = readable && ((both[1].revents & POLLIN) != 0 || broken_off),
+               .writable = writable && ((both[1].revents & POLLOUT) != 0 || broken_off),
+               .woken = both[0].revents != 0};
+}
+
 void Socket::shut_down() const {
   if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
 }
@@ -203,19 +252,10 @@ std::string Socket::peer() const {
 
 namespace {
 
-// Owns descriptors until a Listener does.
-struct Opened {
-  Socket socket;
-  Socket wake;  // an eventfd; Socket is used for its close only
-};
-
-Result<Opened> open_listener(int family) {
-  Opened opened;
-  opened.socket = Socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!opened.socket.is_open()) return std::unexpected(system_error("opening a socket", errno));
-  opened.wake = Socket(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!opened.wake.is_open()) return std::unexpected(system_error("opening an eventfd", errno));
-  return opened;
+Result<Socket> open_socket(int family) {
+  Socket socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) return std::unexpected(system_error("opening a socket", errno));
+  return socket;
 }
 
 union Address {
@@ -262,8 +302,9 @@ Result<Listener> Listener::tcp(const std::string& address, std::uint16_t port) {
     return fail(Kind::invalid,
                 fmt::format("'{}' is no numeric address; use one such as 127.0.0.1", address));
   }
-  auto opened = TRY(open_listener(wanted.any.sa_family));
-  const int descriptor = opened.socket.descriptor();
+  auto socket = TRY(open_socket(wanted.any.sa_family));
+  auto closed = TRY(Waker::open());
+  const int descriptor = socket.descriptor();
   const int on = 1;
   (void)::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const std::string doing = fmt::format("listening on {} port {}", address, port);
@@ -276,14 +317,15 @@ Result<Listener> Listener::tcp(const std::string& address, std::uint16_t port) {
     return std::unexpected(system_error(doing, errno));
   }
   // Both families keep the port at the same place.
-  return Listener(opened.socket.release(), opened.wake.release(), ntohs(wanted.four.sin_port), "");
+  return Listener(std::move(socket), std::move(closed), ntohs(wanted.four.sin_port), "");
 }
 
 Result<Listener> Listener::unix_path(const std::string& path) {
   const auto address = TRY(unix_address(path));
   TRY(remove_dead_socket(path, address));
-  auto opened = TRY(open_listener(AF_UNIX));
-  const int descriptor = opened.socket.descriptor();
+  auto socket = TRY(open_socket(AF_UNIX));
+  auto closed = TRY(Waker::open());
+  const int descriptor = socket.descriptor();
   const auto* any = reinterpret_cast<const sockaddr*>(&address);
   // Linux gives the file the mode of the socket, so that nobody else ever sees it open.
   if (::fchmod(descriptor, 0600) != 0 || ::bind(descriptor, any, sizeof address) != 0) {
@@ -294,31 +336,29 @@ Result<Listener> Listener::unix_path(const std::string& path) {
     ::unlink(path.c_str());
     return std::unexpected(system_error("listening on " + path, error_number));
   }
-  return Listener(opened.socket.release(), opened.wake.release(), 0, path);
+  return Listener(std::move(socket), std::move(closed), 0, path);
 }
 
 Listener::Listener(Listener&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      wake_(std::exchange(other.wake_, -1)),
+    : socket_(std::move(other.socket_)),
+      closed_(std::move(other.closed_)),
       port_(other.port_),
       path_(std::exchange(other.path_, {})) {}
 
 Listener::~Listener() {
   if (!path_.empty()) ::unlink(path_.c_str());
-  if (descriptor_ >= 0) ::close(descriptor_);
-  if (wake_ >= 0) ::close(wake_);
 }
 
 Result<Socket> Listener::accept() const {
   while (true) {
-    pollfd both[2] = {{.fd = wake_, .events = POLLIN, .revents = 0},
-                      {.fd = descriptor_, .events = POLLIN, .revents = 0}};
+    pollfd both[2] = {{.fd = closed_.descriptor(), .events = POLLIN, .revents = 0},
+                      {.fd = socket_.descriptor(), .events = POLLIN, .revents = 0}};
     if (::poll(both, 2, -1) < 0) {
       if (errno == EINTR) continue;
       return std::unexpected(system_error("waiting for a connection", errno));
     }
     if (both[0].revents != 0) return fail(Kind::cancelled, "The listener was closed.");
-    Socket socket(::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    Socket socket(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket.is_open()) {
       set_no_delay(socket.descriptor());
       return socket;
@@ -338,8 +378,27 @@ Result<Socket> Listener::accept() const {
 }
 
 void Listener::close() const {
+  closed_.wake();
+}
+
+Result<Waker> Waker::open() {
+  const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (descriptor < 0) return std::unexpected(system_error("opening an eventfd", errno));
+  return Waker(descriptor);
+}
+
+Waker::~Waker() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void Waker::wake() const {
   const std::uint64_t one = 1;
-  (void)!::write(wake_, &one, sizeof one);
+  (void)!::write(descriptor_, &one, sizeof one);
+}
+
+void Waker::clear() const {
+  std::uint64_t count = 0;
+  (void)!::read(descriptor_, &count, sizeof count);
 }
 
 }  // namespace pinaco::os

@@ -6,12 +6,30 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 
 namespace pinaco::os {
+
+// Wakes a thread that waits for a socket.
+class Waker {
+ public:
+  static Result<Waker> open();
+  Waker(Waker&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Waker& operator=(Waker&&) = delete;
+  ~Waker();
+
+  int descriptor() const { return descriptor_; }
+  void wake() const;   // from any thread; several before a clear count as one
+  void clear() const;  // by the thread that was woken
+
+ private:
+  explicit Waker(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
 
 class Socket {
  public:
@@ -33,6 +51,17 @@ class Socket {
                       Milliseconds timeout) const;  // unavailable at an early end
   Result<> write_all(ByteView from, Milliseconds timeout) const;
   Result<bool> wait_readable(Milliseconds timeout) const;  // false when the time is over
+  // Waits without a limit, until bytes, the end, or shut_down: for connections that may be idle.
+  Result<std::size_t> read_unlimited(MutableBytes into) const;
+  // Never waits: how many bytes were taken, 0 when there was no room. At most 64 parts are used.
+  Result<std::size_t> try_write(std::span<const ByteView> parts) const;
+  struct Ready {
+    bool readable = false;
+    bool writable = false;
+    bool woken = false;
+  };
+  // Waits for what is wanted, or for the waker; nothing is set when the time is over.
+  Result<Ready> wait(bool readable, bool writable, const Waker& waker, Milliseconds timeout) const;
   void shut_down() const;
   std::string peer() const;  // "127.0.0.1:4711", "unix"
 
@@ -56,10 +85,13 @@ class Listener {
   void close() const;  // from any thread; wakes accept
 
  private:
-  Listener(int descriptor, int wake, std::uint16_t port, std::string path)
-      : descriptor_(descriptor), wake_(wake), port_(port), path_(std::move(path)) {}
-  int descriptor_ = -1;
-  int wake_ = -1;
+  Listener(Socket socket, Waker closed, std::uint16_t port, std::string path)
+      : socket_(std::move(socket)),
+        closed_(std::move(closed)),
+        port_(port),
+        path_(std::move(path)) {}
+  Socket socket_;
+  Waker closed_;
   std::uint16_t port_ = 0;
   std::string path_;
 };
