@@ -19,9 +19,9 @@ namespace pinaco::arm {
 struct ResourceId {
   std::string subscription;
   std::string group;
-  std::string provider;             // "Microsoft.Compute"
-  std::vector<std::string> types;   // "galleries", "images", "versions"
-  std::vector<std::string> names;   // as many as types, or one less for a collection
+  std::string provider;            // "Microsoft.Compute"
+  std::vector<std::string> types;  // "galleries", "images", "versions"
+  std::vector<std::string> names;  // as many as types, or one less for a collection
 
   // Refused with LinkedInvalidPropertyId's text: empty or dotted segments, control characters,
   // slashes in disguise, over 2,048 bytes.
@@ -31,12 +31,12 @@ struct ResourceId {
   bool is_resource() const { return !types.empty() && !is_collection(); }
   bool is_group() const { return !group.empty() && types.empty(); }
   std::string text() const;
-  std::string key() const;        // lower-case text()
-  std::string type() const;       // "galleries/images/versions"
-  std::string full_type() const;  // "Microsoft.Compute/galleries/images/versions"
-  std::string name() const;       // last name; the group's name for a group
+  std::string key() const;          // lower-case text()
+  std::string type() const;         // "galleries/images/versions"
+  std::string full_type() const;    // "Microsoft.Compute/galleries/images/versions"
+  std::string name() const;         // last name; the group's name for a group
   std::string nested_name() const;  // "gallery/image/1.0.0"
-  ResourceId parent() const;      // drops the last type and name; of a top-level resource: the group
+  ResourceId parent() const;  // drops the last type and name; of a top-level resource: the group
   ResourceId child(std::string type, std::string name) const;
   ResourceId group_id() const;
   bool operator==(const ResourceId& other) const { return key() == other.key(); }

@@ -12,7 +12,9 @@ Result<int> half(int value) {
   if (value % 2 != 0) return fail(Kind::invalid, "odd");
   return value / 2;
 }
-Result<int> quarter(int value) { return half(TRY(half(value))); }
+Result<int> quarter(int value) {
+  return half(TRY(half(value)));
+}
 
 TEST(Result, TryPassesTheErrorOn) {
   EXPECT_EQ(*quarter(8), 2);
@@ -59,8 +61,8 @@ TEST(Clock, ReadsAndWritesTheTimesOfArm) {
 
 TEST(Json, RefusesWhatIsAmbiguous) {
   EXPECT_TRUE(parse_json(R"({"a": [1, {"b": null}]})"));
-  for (const char* bad : {"", "{", "{}x", R"({"a":1,"a":2})", R"([{"a":{"b":1,"\u0062":2}}])",
-                          "\"\xff\"", "nul"}) {
+  for (const char* bad :
+       {"", "{", "{}x", R"({"a":1,"a":2})", R"([{"a":{"b":1,"\u0062":2}}])", "\"\xff\"", "nul"}) {
     EXPECT_FALSE(parse_json(bad)) << bad;
   }
   EXPECT_FALSE(parse_json(std::string(1'000'000, '[')));

@@ -8,7 +8,9 @@
 
 namespace pinaco {
 
-std::string Digest::hex() const { return to_hex(bytes); }
+std::string Digest::hex() const {
+  return to_hex(bytes);
+}
 
 Result<Digest> Digest::parse(std::string_view text) {
   Digest digest;
@@ -27,7 +29,7 @@ Digest Digest::of(ByteView content) {
 
 Digest Digest::of_parts(std::span<const ByteView> parts) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                       EVP_MD_CTX_free);
+                                                                        EVP_MD_CTX_free);
   static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   CHECK(context != nullptr && EVP_DigestInit_ex(context.get(), sha256, nullptr) == 1);
   for (const ByteView part : parts) {

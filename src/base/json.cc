@@ -44,7 +44,9 @@ class DuplicateScan {
           key_next = false;
           break;
         }
-        case ',': key_next = !in_object.empty() && in_object.back(); break;
+        case ',':
+          key_next = !in_object.empty() && in_object.back();
+          break;
         case '"': {
           const std::size_t first = at_;
           for (at_++; text_[at_] != '"'; at_++) {
@@ -57,7 +59,8 @@ class DuplicateScan {
           }
           break;
         }
-        default: break;
+        default:
+          break;
       }
     }
     return std::nullopt;
@@ -116,7 +119,8 @@ Result<Json> parse_json(std::string_view text) {
   const std::size_t read = parser.write_some(text.data(), text.size(), error);
   if (!error && read < text.size() &&
       text.find_first_not_of(" \t\r\n", read) != std::string_view::npos) {
-    return fail(Kind::invalid, fmt::format("there is text after the JSON document, at byte {}", read));
+    return fail(Kind::invalid,
+                fmt::format("there is text after the JSON document, at byte {}", read));
   }
   if (!error) parser.finish(error);
   if (error) return fail(Kind::invalid, fmt::format("{} at byte {}", error.message(), read));
@@ -127,7 +131,9 @@ Result<Json> parse_json(std::string_view text) {
   return json;
 }
 
-std::string to_text(const Json& json) { return boost::json::serialize(json); }
+std::string to_text(const Json& json) {
+  return boost::json::serialize(json);
+}
 
 std::string to_pretty(const Json& json) {
   std::string out;

@@ -30,7 +30,7 @@ std::string to_pretty(const Json& json);  // two spaces, for people
 const Json* find_member(const JsonObject& object, std::string_view name);
 // By path "a.b.c" through objects; nullptr when any part is absent or not an object.
 const Json* find_path(const Json& json, std::string_view path);
-std::string_view string_at(const Json& json, std::string_view path);           // "" when not a string
+std::string_view string_at(const Json& json, std::string_view path);  // "" when not a string
 std::int64_t int_at(const Json& json, std::string_view path, std::int64_t otherwise = 0);
 bool bool_at(const Json& json, std::string_view path, bool otherwise = false);
 // Sets "a.b.c", making objects on the way.

@@ -14,8 +14,12 @@ constexpr std::size_t line_bytes_max = 4096;
 
 }  // namespace
 
-void set_log_level(Level level) { threshold = level; }
-bool log_enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }
+void set_log_level(Level level) {
+  threshold = level;
+}
+bool log_enabled(Level level) {
+  return level >= threshold.load(std::memory_order_relaxed);
+}
 
 void log_line(Level level, std::string_view room, std::string_view text) {
   constexpr const char* names[] = {"debug", "info", "warning", "error"};

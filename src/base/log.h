@@ -17,9 +17,9 @@ void log_line(Level level, std::string_view room, std::string_view text);
 }  // namespace pinaco
 
 // LOG(info, "work", "imported {} in {} s", name, seconds)
-#define LOG(level, room, ...)                                                            \
-  do {                                                                                   \
-    if (::pinaco::log_enabled(::pinaco::Level::level)) {                                 \
-      ::pinaco::log_line(::pinaco::Level::level, room, fmt::format(__VA_ARGS__));        \
-    }                                                                                    \
+#define LOG(level, room, ...)                                                     \
+  do {                                                                            \
+    if (::pinaco::log_enabled(::pinaco::Level::level)) {                          \
+      ::pinaco::log_line(::pinaco::Level::level, room, fmt::format(__VA_ARGS__)); \
+    }                                                                             \
   } while (false)

@@ -9,15 +9,24 @@ namespace pinaco {
 
 std::string_view to_string(Kind kind) {
   switch (kind) {
-    case Kind::invalid: return "invalid";
-    case Kind::denied: return "denied";
-    case Kind::not_found: return "not found";
-    case Kind::conflict: return "conflict";
-    case Kind::quota: return "quota";
-    case Kind::busy: return "busy";
-    case Kind::unavailable: return "unavailable";
-    case Kind::corrupt: return "corrupt";
-    case Kind::cancelled: return "cancelled";
+    case Kind::invalid:
+      return "invalid";
+    case Kind::denied:
+      return "denied";
+    case Kind::not_found:
+      return "not found";
+    case Kind::conflict:
+      return "conflict";
+    case Kind::quota:
+      return "quota";
+    case Kind::busy:
+      return "busy";
+    case Kind::unavailable:
+      return "unavailable";
+    case Kind::corrupt:
+      return "corrupt";
+    case Kind::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }

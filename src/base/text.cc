@@ -9,8 +9,12 @@
 namespace pinaco {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -125,8 +129,12 @@ std::optional<Bytes> from_hex(std::string_view text) {
   return bytes;
 }
 
-std::string to_base64(ByteView bytes) { return encode64(bytes, base64_digits, true); }
-std::string to_base64url(ByteView bytes) { return encode64(bytes, base64url_digits, false); }
+std::string to_base64(ByteView bytes) {
+  return encode64(bytes, base64_digits, true);
+}
+std::string to_base64url(ByteView bytes) {
+  return encode64(bytes, base64url_digits, false);
+}
 
 std::optional<Bytes> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
