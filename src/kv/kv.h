@@ -5,9 +5,11 @@
 // map from key to value, with serializable transactions and a revision: a number that grows by
 // one with each transaction that changed the shard, without gaps, so that a reader can follow.
 // Threads: all calls from any thread. Lifetime: owns its engine; durable once a call returned.
-// Limits: keys up to 1 KiB, values up to 1 MiB, rows_max at most 10,000 a range, 1,000 writes a
-// transaction, the newest 10,000 changes of a shard remembered. Beyond one: invalid.
-// Errors: what the caller's function returned; unavailable when the engine failed, and then the
+// Limits: keys and shard names up to 1 KiB, values up to 1 MiB, rows_max at most 10,000 and
+// 256 MiB a range, 1,000 writes a transaction, the newest 10,000 changes of a shard remembered.
+// Beyond one: invalid. Too many changes or readings at once wait up to ten seconds, then busy.
+// Errors: what the caller's function returned; busy when the disk is full or corrupt when the
+// file is, and then a change did not happen; unavailable when the engine failed, and then the
 // outcome of a change is unknown.
 #pragma once
 
@@ -57,8 +59,9 @@ class Kv {
   virtual ~Kv() = default;
 
   // Runs `change` against one shard and makes its writes durable, all or none. It may be called
-  // several times and must have no effect but its writes; it must not wait. An error from it
-  // undoes its writes and is returned. Returns the shard's revision after it.
+  // several times and must have no effect but its writes; it must not wait and not call change().
+  // An error from it, or of one of its writes, undoes its writes and is returned. Returns the
+  // shard's revision after it; one that writes nothing (erasing nothing is nothing) leaves it.
   virtual Result<Revision> change(std::string_view shard,
                                   const std::function<Result<>(Transaction&)>& change) = 0;
   // One consistent view of a shard. Never blocks changes.
@@ -66,11 +69,13 @@ class Kv {
                         const std::function<Result<>(Reader&)>& reading) const = 0;
 
   virtual Result<Revision> revision(std::string_view shard) const = 0;
-  // Keys written or erased after `after`, oldest first. conflict when `after` is older than what
-  // is remembered: read everything anew.
+  // Keys written or erased after `after`, oldest first, and only whole transactions, so that the
+  // last revision can be the next `after`: up to rows_max, but at least one transaction. conflict
+  // when `after` is older than what is remembered, or was never reached: read everything anew.
   virtual Result<std::vector<Changed>> changes(std::string_view shard, Revision after,
                                                std::size_t rows_max) const = 0;
-  // Returns when the shard's revision is above `after` or the time is over; the revision then.
+  // Returns when the shard's revision is above `after` or the time (at most an hour) is over; the
+  // revision then.
   virtual Result<Revision> wait(std::string_view shard, Revision after,
                                 Milliseconds at_most) const = 0;
   virtual Result<std::vector<std::string>> shards() const = 0;  // those ever written, in order
