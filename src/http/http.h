@@ -1,14 +1,17 @@
 // HTTP/1.1: a server over TLS (or plain, for tests) and a client. Boost.Beast's parser and
 // libcurl do the work and stay inside this room's .cc files.
 //
-// Server: one thread a connection, at most connections_max of them (more wait in the backlog);
-// the handler runs on the connection's thread and must be safe for many at once. Requests are
+// Server: one thread a connection, at most connections_max of them (more wait in the backlog;
+// when full, the connection that has kept us waiting longest for a request loses its place). The
+// handler runs on the connection's thread and must be safe for many at once. Requests are
 // read whole up to a limit the owner chooses by the head; a reply is a text or a stream of known
 // length. Deadlines: head 10 s, idle 60 s, body and reply 30 s without progress. Limits: head
 // 64 KiB, 100 header fields. Whatever is ambiguous (both lengths, two hosts, obsolete folding,
 // a bare line feed, a body on a broken length) gets 400 and the connection is closed. HEAD is
-// answered by the handler; its body is dropped here and its length kept.
-// Errors: start returns why it could not listen. A handler cannot fail: it replies.
+// answered by the handler; its body is dropped here and its length kept. Content-Length,
+// Transfer-Encoding, Connection (but for "close") and Date are the server's own to write.
+// Errors: start returns why it could not listen. A handler cannot fail: it replies; should it
+// throw, the client gets 500.
 #pragma once
 
 #include <functional>
@@ -41,7 +44,7 @@ class Headers {
 
 struct Request {
   std::string method;
-  std::string target;  // as sent, "/a/b?c=d"
+  std::string target;  // as sent, "/a/b?c=d"; "/a/b" also of "https://host/a/b"
   Headers headers;
   std::string body;
   std::string peer;  // "127.0.0.1:4711"
@@ -72,15 +75,28 @@ struct ServerOptions {
   std::string key_file = {};
   std::size_t connections_max = 512;
   // The largest body for a request with this head (body still empty); more is answered 413.
+  // Without it the limit is 4 MiB.
   std::function<std::uint64_t(const Request&)> body_bytes_max = {};
+  Milliseconds head_timeout = Seconds(10);   // for the TLS handshake, and for a whole head
+  Milliseconds idle_timeout = Seconds(60);   // between requests
+  Milliseconds stall_timeout = Seconds(30);  // in which 16 KiB, or the rest, must move
+};
+
+struct ServerCounts {
+  std::uint64_t connections = 0;  // taken since the start
+  std::uint64_t requests = 0;     // given to the handler
+  std::uint64_t refused = 0;      // answered here with 4xx or 5xx, before any handler
+  std::size_t open = 0;           // connections now
 };
 
 class Server {
  public:
   virtual ~Server() = default;  // stops
   virtual std::uint16_t port() const = 0;
-  // No new requests; those under way end, at most `grace` long, then connections are cut.
+  // No new requests; those under way end, at most `grace` long, then connections are cut. Returns
+  // when every handler has returned: a handler that never does keeps it.
   virtual void stop(Milliseconds grace) = 0;
+  virtual ServerCounts counts() const = 0;
 };
 
 Result<std::unique_ptr<Server>> serve(ServerOptions options, Handler handler);
@@ -98,8 +114,8 @@ struct Ask {
   std::string method = "GET";
   std::string url;
   Headers headers = {};
-  ByteView body = {};    // must outlive the call; Content-Length is always sent for PUT and POST
-  Sink sink = {};        // gets the body of a 2xx answer instead of Answer::body
+  ByteView body = {};  // must outlive the call; Content-Length is always sent for PUT and POST
+  Sink sink = {};      // gets the body of a 2xx answer instead of Answer::body
 };
 
 struct Answer {
