@@ -25,12 +25,12 @@ struct Resource {
   arm::ResourceId id;  // casing of its creation
   std::string location;
   Json tags = JsonObject();
-  Json sku = nullptr;      // null where the type has none
+  Json sku = nullptr;  // null where the type has none
   Json zones = nullptr;
   Json properties = JsonObject();  // what clients set, and what they may see
   Json internal = JsonObject();    // never shown: contents, grants, progress
   std::string provisioning = "Succeeded";
-  std::string operation = {};      // the one that works on it now
+  std::string operation = {};  // the one that works on it now
   WallTime created = {};
 };
 
@@ -50,8 +50,8 @@ struct Operation {
   std::string error_code;
   std::string error_message;
   std::string error_target;
-  Json input = JsonObject();   // for the task
-  Json output = nullptr;       // shown as properties.output
+  Json input = JsonObject();  // for the task
+  Json output = nullptr;      // shown as properties.output
   int attempts = 0;
 };
 
@@ -68,10 +68,14 @@ class View {
   Result<std::optional<Resource>> find(const arm::ResourceId& id) const;
   Result<Resource> get(const arm::ResourceId& id) const;  // ResourceNotFound
   // The resources of a collection (id.is_collection()): of its parent, of a group, or, with an
-  // empty group, of the subscription.
+  // empty group, of the subscription. Groups are the collection of the type
+  // Microsoft.Resources/resourceGroups.
   Result<Page> list(const arm::ResourceId& collection, std::string_view from,
                     std::size_t rows_max) const;
   Result<std::vector<Resource>> list_all(const arm::ResourceId& collection) const;
+  // The resources of all types in a group, or, with an empty one, of the subscription; the groups
+  // themselves are not among them.
+  Result<std::vector<Resource>> list_group(std::string_view group) const;
   Result<std::optional<Operation>> find_operation(std::string_view id) const;
   Result<std::vector<std::string>> pending_operations() const;
   // Small facts under a name of the caller's choosing.
@@ -95,7 +99,10 @@ class Change : public View {
   Result<> erase(const arm::ResourceId& id);
   // Fills id and start; one that already ended gets its end.
   Result<Operation> start(Operation operation);
+  // One that ended without an end gets it.
   Result<> put_operation(const Operation& operation);
+  // Forgets the oldest of those that ended before; at most 400 a transaction. How many went.
+  Result<std::size_t> prune_operations(WallTime before, std::size_t operations_max);
   Result<> put_fact(std::string_view name, const Json& value);
   Result<> erase_fact(std::string_view name);
   WallTime now() const { return clock_.now(); }

@@ -1,0 +1,252 @@
+#include "model/model.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "model/keys.h"
+
+namespace pinaco::model {
+namespace {
+
+constexpr std::size_t rows_at_once = 1000;
+
+Error not_found(const arm::ResourceId& id) {
+  return id.is_group() ? arm::group_not_found(id.group) : arm::resource_not_found(id);
+}
+
+Result<Json> parse_row(const kv::Row& row) {
+  auto json = parse_json(row.value);
+  if (!json) {
+    return fail(Kind::corrupt,
+                "A row of the database cannot be read: " + json.error().message + ".");
+  }
+  return json;
+}
+
+// Every row whose key starts with `prefix`, a few at a time so that no range grows too large.
+Result<> for_rows(kv::Reader& reader, const std::string& prefix,
+                  const std::function<Result<>(const kv::Row&)>& function) {
+  const std::string end = kv::prefix_end(prefix);
+  std::string begin = prefix;
+  for (;;) {
+    const auto rows = TRY(reader.range(begin, end, rows_at_once));
+    for (const auto& row : rows) TRY(function(row));
+    if (rows.size() < rows_at_once) return {};
+    begin = rows.back().key + '\0';
+  }
+}
+
+// A page's continuation is its last key, so that rows made or erased meanwhile move nothing.
+Result<std::string> continue_after(std::string_view from, const std::string& prefix) {
+  if (from.empty()) return prefix;
+  const auto decoded = from_base64url(from);
+  if (!decoded || !as_text(*decoded).starts_with(prefix)) {
+    return fail(
+        arm::invalid_parameter("$skiptoken",
+                               "The value of parameter $skiptoken is not one that a list of this "
+                               "collection returned. Follow the nextLink of the page before."));
+  }
+  return std::string(as_text(*decoded)) + '\0';
+}
+
+Result<> check_shard(const arm::ResourceId& id, const std::string& subscription) {
+  if (iequals(id.subscription, subscription)) return {};
+  return fail(Kind::invalid, "The resource '" + id.text() + "' is not in the subscription '" +
+                                 subscription + "'.");
+}
+
+}  // namespace
+
+Result<std::optional<Resource>> View::find(const arm::ResourceId& id) const {
+  TRY(check_shard(id, subscription_));
+  const auto row = TRY(reader_.find(resource_key(id)));
+  if (!row) return std::nullopt;
+  return TRY(resource_from(TRY(parse_row(*row))));
+}
+
+Result<Resource> View::get(const arm::ResourceId& id) const {
+  auto resource = TRY(find(id));
+  if (!resource) return fail(not_found(id));
+  return std::move(*resource);
+}
+
+Result<Page> View::list(const arm::ResourceId& collection, std::string_view from,
+                        std::size_t rows_max) const {
+  TRY(check_shard(collection, subscription_));
+  const std::string prefix = collection_prefix(collection);
+  const std::string begin = TRY(continue_after(from, prefix));
+  const std::size_t wanted = std::clamp<std::size_t>(rows_max, 1, page_rows_max);
+  auto rows = TRY(reader_.range(begin, kv::prefix_end(prefix), wanted + 1));
+  Page page;
+  if (rows.size() > wanted) {
+    rows.resize(wanted);
+    page.next = to_base64url(as_bytes(rows.back().key));
+  }
+  page.rows.reserve(rows.size());
+  for (const auto& row : rows) page.rows.push_back(TRY(resource_from(TRY(parse_row(row)))));
+  return page;
+}
+
+Result<std::vector<Resource>> View::list_all(const arm::ResourceId& collection) const {
+  TRY(check_shard(collection, subscription_));
+  std::vector<Resource> resources;
+  TRY(for_rows(reader_, collection_prefix(collection), [&](const kv::Row& row) -> Result<> {
+    resources.push_back(TRY(resource_from(TRY(parse_row(row)))));
+    return {};
+  }));
+  return resources;
+}
+
+Result<std::vector<Resource>> View::list_group(std::string_view group) const {
+  std::vector<Resource> resources;
+  const std::string all(resources_prefix);
+  const std::string groups = type_prefix("microsoft.resources/resourcegroups", {});
+  std::string begin = all;
+  for (;;) {  // once a type
+    const auto first = TRY(reader_.range(begin, kv::prefix_end(all), 1));
+    if (first.empty()) return resources;
+    const std::string type(type_part(first[0].key));
+    begin = kv::prefix_end(type);
+    if (type == groups) continue;
+    const auto wanted =
+        group.empty() ? type
+                      : type_prefix(type.substr(all.size(), type.size() - all.size() - 1), group);
+    TRY(for_rows(reader_, wanted, [&](const kv::Row& row) -> Result<> {
+      resources.push_back(TRY(resource_from(TRY(parse_row(row)))));
+      return {};
+    }));
+  }
+}
+
+Result<std::optional<Operation>> View::find_operation(std::string_view id) const {
+  if (!arm::is_guid(id)) return std::nullopt;
+  const auto row = TRY(reader_.find(std::string(operations_prefix) + to_lower(id)));
+  if (!row) return std::nullopt;
+  return TRY(operation_from(TRY(parse_row(*row))));
+}
+
+Result<std::vector<std::string>> View::pending_operations() const {
+  std::vector<std::string> ids;
+  TRY(for_rows(reader_, std::string(pending_prefix), [&](const kv::Row& row) -> Result<> {
+    ids.push_back(row.key.substr(pending_prefix.size()));
+    return {};
+  }));
+  return ids;
+}
+
+Result<std::optional<Json>> View::find_fact(std::string_view name) const {
+  const auto row = TRY(reader_.find(std::string(facts_prefix) + std::string(name)));
+  if (!row) return std::nullopt;
+  return TRY(parse_row(*row));
+}
+
+Result<std::vector<std::pair<std::string, Json>>> View::facts(std::string_view prefix) const {
+  std::vector<std::pair<std::string, Json>> found;
+  const std::string start = std::string(facts_prefix) + std::string(prefix);
+  TRY(for_rows(reader_, start, [&](const kv::Row& row) -> Result<> {
+    found.emplace_back(row.key.substr(facts_prefix.size()), TRY(parse_row(row)));
+    return {};
+  }));
+  return found;
+}
+
+Result<> Change::put(const Resource& resource) {
+  TRY(check_shard(resource.id, subscription_));
+  return transaction_.put(resource_key(resource.id), to_text(to_json(resource)));
+}
+
+Result<> Change::erase(const arm::ResourceId& id) {
+  TRY(check_shard(id, subscription_));
+  return transaction_.erase(resource_key(id));
+}
+
+Result<Operation> Change::start(Operation operation) {
+  operation.id = random_.uuid();
+  operation.start = now();
+  operation.end = {};
+  TRY(put_operation(operation));
+  if (operation.state != OperationState::in_progress) operation.end = operation.start;
+  return operation;
+}
+
+Result<> Change::put_operation(const Operation& operation) {
+  if (!arm::is_guid(operation.id)) {
+    return fail(Kind::invalid, "An operation's id is a GUID, not '" + operation.id + "'.");
+  }
+  Operation row = operation;
+  row.id = to_lower(row.id);
+  const bool ended = row.state != OperationState::in_progress;
+  if (ended && row.end == WallTime()) row.end = now();
+
+  const auto before = TRY(find_operation(row.id));
+  if (before && before->state != OperationState::in_progress) {
+    TRY(transaction_.erase(ended_key(before->end, row.id)));
+  }
+  const std::string pending = std::string(pending_prefix) + row.id;
+  if (!ended && !row.task.empty()) {
+    TRY(transaction_.put(pending, ""));
+  } else {
+    TRY(transaction_.erase(pending));
+  }
+  if (ended) TRY(transaction_.put(ended_key(row.end, row.id), ""));
+  return transaction_.put(std::string(operations_prefix) + row.id, to_text(to_json(row)));
+}
+
+Result<std::size_t> Change::prune_operations(WallTime before, std::size_t operations_max) {
+  // Two writes each, and a transaction has at most 1,000.
+  const auto wanted = std::clamp<std::size_t>(operations_max, 1, 400);
+  const auto rows = TRY(reader_.range(ended_prefix, ended_key(before, {}), wanted));
+  for (const auto& row : rows) {
+    const auto id = row.key.substr(row.key.rfind('/') + 1);
+    TRY(transaction_.erase(std::string(operations_prefix) + id));
+    TRY(transaction_.erase(row.key));
+  }
+  return rows.size();
+}
+
+Result<> Change::put_fact(std::string_view name, const Json& value) {
+  return transaction_.put(std::string(facts_prefix) + std::string(name), to_text(value));
+}
+
+Result<> Change::erase_fact(std::string_view name) {
+  return transaction_.erase(std::string(facts_prefix) + std::string(name));
+}
+
+Result<> Model::change(const std::string& subscription,
+                       const std::function<Result<>(Change&)>& function) {
+  const std::string shard = to_lower(subscription);
+  TRY(kv_.change(shard, [&](kv::Transaction& transaction) {
+    Change change(transaction, shard, clock_, random_);
+    return function(change);
+  }));
+  return {};
+}
+
+Result<> Model::read(const std::string& subscription,
+                     const std::function<Result<>(const View&)>& function) const {
+  const std::string shard = to_lower(subscription);
+  return kv_.read(shard, [&](kv::Reader& reader) { return function(View(reader, shard)); });
+}
+
+Result<std::optional<Resource>> Model::find(const arm::ResourceId& id) const {
+  std::optional<Resource> found;
+  TRY(read(id.subscription, [&](const View& view) -> Result<> {
+    found = TRY(view.find(id));
+    return {};
+  }));
+  return found;
+}
+
+Result<Resource> Model::get(const arm::ResourceId& id) const {
+  auto found = TRY(find(id));
+  if (!found) return fail(not_found(id));
+  return std::move(*found);
+}
+
+Result<std::vector<std::string>> Model::shards() const {
+  auto names = TRY(kv_.shards());
+  std::erase(names, "");
+  return names;
+}
+
+}  // namespace pinaco::model
