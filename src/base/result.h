@@ -54,12 +54,15 @@ Error system_error(std::string_view doing, int error_number);
 
 }  // namespace pinaco
 
-// The value of a Result, or a return of its error from the enclosing function.
-#define TRY(...)                                                            \
-  __extension__({                                                           \
-    auto&& try_result = (__VA_ARGS__);                                      \
-    if (!try_result) return std::unexpected(std::move(try_result.error())); \
-    std::move(try_result).operator*();                                      \
+// The value of a Result, or a return of its error from the enclosing function. Each use has a
+// name of its own, so that one may stand in the argument of another.
+#define TRY(...) TRY_COUNTED(__COUNTER__, __VA_ARGS__)
+#define TRY_COUNTED(number, ...) TRY_NAMED(number, __VA_ARGS__)
+#define TRY_NAMED(number, ...)                                                                \
+  __extension__({                                                                             \
+    auto&& try_result_##number = (__VA_ARGS__);                                               \
+    if (!try_result_##number) return std::unexpected(std::move(try_result_##number.error())); \
+    std::move(try_result_##number).operator*();                                               \
   })
 
 #define CHECK(...) \
