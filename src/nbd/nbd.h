@@ -30,11 +30,11 @@ struct Export {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;        // 0 takes a free one
-  std::string unix_path = {};    // instead of TCP when not empty
+  std::uint16_t port = 0;      // 0 takes a free one
+  std::string unix_path = {};  // instead of TCP when not empty
   std::size_t connections_max = 1000;
   std::size_t lanes = 16;
-  bool list = false;             // answer OPT_LIST with the names (names may be secrets)
+  bool list = false;  // answer OPT_LIST with the names (names may be secrets)
 };
 
 class Server {

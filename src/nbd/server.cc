@@ -1,0 +1,187 @@
+// Listening, the limit on connections, revoking and stopping. A connection is one thread, which is
+// detached and counted: stop() waits until the count is zero.
+#include "nbd/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <system_error>
+#include <thread>
+
+#include "base/log.h"
+#include "nbd/session.h"
+
+namespace pinaco::nbd {
+namespace {
+
+constexpr std::size_t buffers_bytes_max = 256u << 20;  // shared out among the connections
+constexpr std::size_t allowance_bytes_max = 4u << 20;
+
+struct Connection {
+  std::shared_ptr<Session> session;
+  std::shared_ptr<Entry> entry = nullptr;  // nullptr while it negotiates
+};
+
+class ServerOnThreads final : public Server {
+ public:
+  ServerOnThreads(ServerOptions options, Limits limits, os::Listener listener)
+      : options_(std::move(options)),
+        limits_(limits),
+        listener_(std::move(listener)),
+        common_(options_.lanes) {
+    common_.write_stall = limits_.write_stall;
+    accepting_ = std::thread([this] { accept_all(); });
+  }
+  ~ServerOnThreads() override { stop(); }
+
+  std::uint16_t port() const override { return listener_.port(); }
+
+  void add(const std::string& name, Export export_) override {
+    CHECK(export_.disk != nullptr && name.size() <= name_bytes_max);
+    end_connections(common_.directory.put(name, std::move(export_)));
+  }
+  void revoke(const std::string& name) override { end_connections(common_.directory.remove(name)); }
+  std::uint64_t bytes_read(const std::string& name) const override {
+    const auto entry = common_.directory.find(name);
+    return entry ? entry->bytes_sent.load() : 0;
+  }
+
+  void stop() override {
+    std::lock_guard once(stopping_);
+    if (!accepting_.joinable()) return;
+    listener_.close();
+    accepting_.join();
+    std::unique_lock lock(mutex_);
+    for (auto& [id, connection] : connections_) connection.session->end();
+    changed_.wait(lock, [this] { return connections_.empty(); });
+    lock.unlock();
+    common_.lanes.drain();
+  }
+
+ private:
+  void accept_all() {
+    while (true) {
+      auto socket = listener_.accept();
+      if (socket) {
+        start(std::move(*socket));
+      } else if (socket.error().kind == Kind::busy) {
+        LOG(warning, "nbd", "{}", socket.error().message);
+      } else {
+        if (socket.error().kind != Kind::cancelled) {
+          LOG(error, "nbd", "no longer listening: {}", socket.error().message);
+        }
+        return;
+      }
+    }
+  }
+
+  void start(os::Socket socket) {
+    auto waker = os::Waker::open();
+    if (!waker) {
+      LOG(warning, "nbd", "refused a connection: {}", waker.error().message);
+      return;
+    }
+    std::unique_lock lock(mutex_);
+    if (!make_room(lock)) {
+      lock.unlock();
+      LOG(warning, "nbd", "refused {}: all {} connections are in use", socket.peer(),
+          options_.connections_max);
+      return;
+    }
+    const auto id = next_id_++;
+    auto session = std::make_shared<Session>(std::move(socket), std::move(*waker), common_);
+    connections_.emplace(id, Connection{.session = session});
+    share_out();
+    try {
+      std::thread([this, id, session = std::move(session)]() mutable {
+        run(id, *session);
+        session = nullptr;
+        forget(id);
+      }).detach();
+    } catch (const std::system_error& error) {
+      LOG(warning, "nbd", "refused a connection: {}", error.what());
+      connections_.erase(id);
+      share_out();
+    }
+  }
+
+  void forget(std::uint64_t id) {
+    std::lock_guard lock(mutex_);
+    connections_.erase(id);
+    share_out();
+    // Under the lock: the server may be gone as soon as it is released.
+    changed_.notify_all();
+  }
+
+  // When full, whoever has negotiated longest goes, so that half-open connections keep nobody out.
+  bool make_room(std::unique_lock<std::mutex>& lock) {
+    auto has_room = [this] { return connections_.size() < options_.connections_max; };
+    if (has_room()) return true;
+    const auto idle = std::find_if(connections_.begin(), connections_.end(),
+                                   [](const auto& one) { return !one.second.entry; });
+    if (idle == connections_.end()) return false;
+    idle->second.session->end();
+    return changed_.wait_for(lock, std::chrono::seconds(1), has_room);
+  }
+
+  void share_out() {
+    const auto count = std::max<std::size_t>(connections_.size(), 1);
+    common_.allowance_bytes =
+        std::clamp<std::size_t>(buffers_bytes_max / count, piece_bytes_max, allowance_bytes_max);
+  }
+
+  void run(std::uint64_t id, Session& session) {
+    auto negotiated =
+        negotiate(session.socket(), common_.directory, options_.list, limits_.handshake);
+    if (!negotiated) {
+      LOG(info, "nbd", "{}: {}", session.socket().peer(), negotiated.error().message);
+      return session.end();
+    }
+    {
+      std::lock_guard lock(mutex_);
+      connections_.at(id).entry = negotiated->entry;
+    }
+    // revoke() marks the entry before it looks for connections: one of the two sees the other.
+    if (negotiated->entry->revoked) return session.end();
+    session.serve(std::move(*negotiated));
+  }
+
+  void end_connections(const std::shared_ptr<Entry>& entry) {
+    if (!entry) return;
+    std::lock_guard lock(mutex_);
+    for (auto& [id, connection] : connections_) {
+      if (connection.entry == entry) connection.session->end();
+    }
+  }
+
+  const ServerOptions options_;
+  const Limits limits_;
+  os::Listener listener_;
+  Common common_;
+  std::mutex stopping_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::uint64_t, Connection> connections_;  // by age
+  std::uint64_t next_id_ = 0;
+  std::thread accepting_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> serve_within(ServerOptions options, Limits limits) {
+  if (options.connections_max == 0 || options.lanes == 0) {
+    return fail(Kind::invalid, "An NBD server needs at least one connection and one lane.");
+  }
+  auto listener = options.unix_path.empty() ? os::Listener::tcp(options.address, options.port)
+                                            : os::Listener::unix_path(options.unix_path);
+  if (!listener) return std::unexpected(std::move(listener.error()));
+  return std::make_unique<ServerOnThreads>(std::move(options), limits, std::move(*listener));
+}
+
+Result<std::unique_ptr<Server>> serve(ServerOptions options) {
+  return serve_within(std::move(options), {});
+}
+
+}  // namespace pinaco::nbd
