@@ -22,7 +22,7 @@ class SqliteKv final : public Kv {
                         Milliseconds at_most) const override;
   Result<std::vector<std::string>> shards() const override;
 
-  std::uint64_t commits() const { return writer_->commits(); }  // groups that wrote
+  Writer& writer() { return *writer_; }  // for what only this engine has: groups, a queue
 
  private:
   SqliteKv(os::File lock, const std::string& path) : lock_(std::move(lock)), readers_(path) {}

@@ -147,6 +147,11 @@ Result<Revision> Writer::change(std::string_view shard, const Function& function
   return std::move(waiting.result);
 }
 
+std::size_t Writer::waiting() {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 void Writer::work() {
   for (;;) {
     {

@@ -34,7 +34,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   Result<Revision> change(std::string_view shard, const Function& function);
-  std::uint64_t commits() const { return commits_; }
+  std::uint64_t commits() const { return commits_; }  // groups that wrote
+  std::size_t waiting();                              // changes in the queue
 
  private:
   friend class WriterTransaction;

@@ -1,0 +1,481 @@
+// The promises of kv.h, kept by every engine.
+#include "kv/kv.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <thread>
+
+#include "base/clock.h"
+#include "kv/limits.h"
+#include "os/test_folder.h"
+
+namespace pinaco::kv {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> keys_of(const std::vector<Row>& rows) {
+  std::vector<std::string> keys;
+  for (const auto& row : rows) keys.push_back(row.key);
+  return keys;
+}
+
+class EveryKv : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == std::string_view("memory")) {
+      kv_ = open_memory();
+      return;
+    }
+    auto opened = open_sqlite(folder_ / "kv");
+    ASSERT_TRUE(opened) << opened.error().message;
+    kv_ = std::move(*opened);
+  }
+
+  Result<Revision> put(std::string_view shard, std::string_view key, std::string_view value) {
+    return kv_->change(shard, [&](Transaction& change) { return change.put(key, value); });
+  }
+  Result<Revision> erase(std::string_view shard, std::string_view key) {
+    return kv_->change(shard, [&](Transaction& change) { return change.erase(key); });
+  }
+  std::string get(std::string_view shard, std::string_view key) {
+    std::string value = "(absent)";
+    EXPECT_TRUE(kv_->read(shard, [&](Reader& reader) -> Result<> {
+      if (const auto row = TRY(reader.find(key))) value = row->value;
+      return {};
+    }));
+    return value;
+  }
+  std::vector<Row> range(std::string_view begin, std::string_view end, std::size_t rows_max) {
+    std::vector<Row> rows;
+    EXPECT_TRUE(kv_->read("s", [&](Reader& reader) -> Result<> {
+      rows = TRY(reader.range(begin, end, rows_max));
+      return {};
+    }));
+    return rows;
+  }
+
+  const os::TestFolder folder_;
+  std::unique_ptr<Kv> kv_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Engine, EveryKv, testing::Values("memory", "sqlite"),
+                         [](const auto& chosen) { return std::string(chosen.param); });
+
+TEST_P(EveryKv, ReadsWhatWasPut) {
+  EXPECT_EQ(*put("s", "a", "1"), 1u);
+  EXPECT_EQ(*put("s", "a", "2"), 2u);
+  EXPECT_EQ(get("s", "a"), "2");
+  EXPECT_EQ(*erase("s", "a"), 3u);
+  EXPECT_EQ(get("s", "a"), "(absent)");
+}
+
+TEST_P(EveryKv, ARowTellsTheRevisionThatWroteIt) {
+  ASSERT_TRUE(put("s", "a", "1"));
+  ASSERT_TRUE(put("s", "b", "1"));
+  ASSERT_TRUE(put("s", "c", "1"));
+  const auto rows = range("", "", 10);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].revision, 1u);
+  EXPECT_EQ(rows[1].revision, 2u);
+  EXPECT_EQ(rows[2].revision, 3u);
+}
+
+TEST_P(EveryKv, ATransactionReadsItsOwnWrites) {
+  ASSERT_TRUE(put("s", "a", "old"));
+  ASSERT_TRUE(kv_->change("s", [&](Transaction& change) -> Result<> {
+    TRY(change.put("b", "new"));
+    TRY(change.erase("a"));
+    EXPECT_FALSE(*change.find("a"));
+    EXPECT_EQ((*change.find("b"))->value, "new");
+    EXPECT_EQ((*change.find("b"))->revision, 2u);
+    EXPECT_THAT(keys_of(*change.range("", "", 10)), ElementsAre("b"));
+    return {};
+  }));
+}
+
+TEST_P(EveryKv, AFailedFunctionUndoesItsWritesAndItsErrorIsReturned) {
+  ASSERT_TRUE(put("s", "a", "old"));
+  const auto result = kv_->change("s", [&](Transaction& change) -> Result<> {
+    TRY(change.put("a", "new"));
+    TRY(change.put("b", "new"));
+    TRY(change.erase("a"));
+    return fail(Error{.kind = Kind::quota, .message = "no more", .code = "QuotaExceeded"});
+  });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, Kind::quota);
+  EXPECT_EQ(result.error().code, "QuotaExceeded");
+  EXPECT_EQ(get("s", "a"), "old");
+  EXPECT_EQ(get("s", "b"), "(absent)");
+  EXPECT_EQ(*kv_->revision("s"), 1u);
+  EXPECT_EQ(kv_->changes("s", 0, 10)->size(), 1u);
+}
+
+TEST_P(EveryKv, AnOverlookedFailedWriteUndoesTheTransaction) {
+  const auto result = kv_->change("s", [&](Transaction& change) -> Result<> {
+    TRY(change.put("a", "1"));
+    (void)change.put(std::string(key_bytes_max + 1, 'k'), "1");
+    return change.put("b", "1");
+  });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, Kind::invalid);
+  EXPECT_EQ(get("s", "a"), "(absent)");
+}
+
+TEST_P(EveryKv, ATransactionThatWritesNothingLeavesTheRevision) {
+  ASSERT_TRUE(put("s", "a", "1"));
+  EXPECT_EQ(*kv_->change("s", [](Transaction&) -> Result<> { return {}; }), 1u);
+  EXPECT_EQ(*erase("s", "absent"), 1u);
+  EXPECT_EQ(*kv_->revision("s"), 1u);
+  EXPECT_EQ(kv_->changes("s", 0, 10)->size(), 1u);
+}
+
+TEST_P(EveryKv, ShardsKnowNothingOfEachOther) {
+  ASSERT_TRUE(put("b", "k", "1"));
+  ASSERT_TRUE(put("", "k", "2"));
+  ASSERT_TRUE(put("a", "k", "3"));
+  ASSERT_TRUE(put("a", "k", "4"));
+  EXPECT_EQ(get("b", "k"), "1");
+  EXPECT_EQ(get("", "k"), "2");
+  EXPECT_EQ(get("a", "k"), "4");
+  EXPECT_EQ(*kv_->revision("a"), 2u);
+  EXPECT_EQ(*kv_->revision("b"), 1u);
+  EXPECT_EQ(*kv_->revision("absent"), 0u);
+  EXPECT_THAT(*kv_->shards(), ElementsAre("", "a", "b"));
+}
+
+TEST_P(EveryKv, AShardThatWasOnlyReadOrFailedIsNotListed) {
+  EXPECT_EQ(get("read", "k"), "(absent)");
+  EXPECT_FALSE(kv_->change("failed", [](Transaction& change) -> Result<> {
+    TRY(change.put("k", "1"));
+    return fail(Kind::invalid, "no");
+  }));
+  EXPECT_TRUE(kv_->shards()->empty());
+}
+
+TEST_P(EveryKv, RangesAreInOrderOfBytesAndLimited) {
+  const std::string zero("a\0b", 3);
+  for (const auto& key : {std::string("b"), zero, std::string("\xff"), std::string("a"),
+                          std::string("\x7f"), std::string("\x80"), std::string("aa")}) {
+    ASSERT_TRUE(put("s", key, "v"));
+  }
+  EXPECT_THAT(keys_of(range("", "", 100)),
+              ElementsAre("a", zero, "aa", "b", "\x7f", "\x80", "\xff"));
+  EXPECT_THAT(keys_of(range("a", "b", 100)), ElementsAre("a", zero, "aa"));
+  EXPECT_THAT(keys_of(range("aa", "\x80", 2)), ElementsAre("aa", "b"));
+  EXPECT_THAT(keys_of(range("b", "", 100)), ElementsAre("b", "\x7f", "\x80", "\xff"));
+  EXPECT_TRUE(range("b", "a", 100).empty());
+  EXPECT_TRUE(range("", "", 0).empty());
+}
+
+TEST_P(EveryKv, ThePrefixEndClosesARange) {
+  const std::string last = "a\xff";
+  for (const auto& key : {std::string("a"), std::string("a/1"), last, last + "\xff" + "x",
+                          std::string("b"), std::string("\xff\xff"), std::string("\xff\xff\x01")}) {
+    ASSERT_TRUE(put("s", key, "v"));
+  }
+  EXPECT_THAT(keys_of(range("a", prefix_end("a"), 100)),
+              ElementsAre("a", "a/1", last, last + "\xff" + "x"));
+  EXPECT_THAT(keys_of(range(last, prefix_end(last), 100)), ElementsAre(last, last + "\xff" + "x"));
+  EXPECT_THAT(keys_of(range("\xff\xff", prefix_end("\xff\xff"), 100)),
+              ElementsAre("\xff\xff", "\xff\xff\x01"));
+}
+
+TEST(Kv, ThePrefixEndIsTheNextKeyThatDoesNotStartSo) {
+  EXPECT_EQ(prefix_end("a"), "b");
+  EXPECT_EQ(prefix_end("a/"), "a0");
+  EXPECT_EQ(prefix_end("\x7f"), "\x80");
+  EXPECT_EQ(prefix_end("a\xff\xff"), "b");
+  EXPECT_EQ(prefix_end("\xff"), "");
+  EXPECT_EQ(prefix_end(""), "");
+}
+
+TEST_P(EveryKv, KeepsEmptyAndBinaryKeysAndValues) {
+  const std::string binary("\0\x01\xff\0", 4);
+  ASSERT_TRUE(put("s", "", ""));
+  ASSERT_TRUE(put("s", binary, binary));
+  EXPECT_EQ(get("s", ""), "");
+  EXPECT_EQ(get("s", binary), binary);
+  ASSERT_TRUE(erase("s", ""));
+  EXPECT_EQ(get("s", ""), "(absent)");
+}
+
+TEST_P(EveryKv, EnforcesItsLimits) {
+  const std::string key(key_bytes_max, 'k');
+  const std::string value(value_bytes_max, 'v');
+  EXPECT_TRUE(put("s", key, value));
+  EXPECT_EQ(get("s", key), value);
+  EXPECT_TRUE(put(key, "a", "1"));
+  EXPECT_EQ(put("s", key + "k", "1").error().kind, Kind::invalid);
+  EXPECT_EQ(put("s", "a", value + "v").error().kind, Kind::invalid);
+  EXPECT_EQ(erase("s", key + "k").error().kind, Kind::invalid);
+  EXPECT_EQ(put(key + "k", "a", "1").error().kind, Kind::invalid);
+  EXPECT_EQ(kv_->revision(key + "k").error().kind, Kind::invalid);
+  EXPECT_EQ(kv_->changes("s", 0, range_rows_max + 1).error().kind, Kind::invalid);
+  const auto read = kv_->read("s", [&](Reader& reader) -> Result<> {
+    EXPECT_EQ(reader.find(key + "k").error().kind, Kind::invalid);
+    TRY(reader.range("", "", range_rows_max + 1));
+    return {};
+  });
+  EXPECT_EQ(read.error().kind, Kind::invalid);
+  EXPECT_THAT(read.error().message, HasSubstr("10000"));
+}
+
+TEST_P(EveryKv, ATransactionWritesAThousandTimesAndNoMore) {
+  const auto write = [&](int times) {
+    return kv_->change("s", [&](Transaction& change) -> Result<> {
+      for (int i = 0; i < times; ++i) TRY(change.put(std::to_string(i), "v"));
+      return {};
+    });
+  };
+  EXPECT_EQ(write(1001).error().kind, Kind::invalid);
+  EXPECT_TRUE(range("", "", 10).empty());
+  EXPECT_TRUE(write(1000));
+  EXPECT_EQ(range("", "", 10'000).size(), 1000u);
+}
+
+TEST_P(EveryKv, ThreadsThatCountTogetherLoseNoUpdate) {
+  constexpr int threads = 8;
+  constexpr int times = 40;
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i) {
+    running.emplace_back([&] {
+      for (int time = 0; time < times; ++time) {
+        EXPECT_TRUE(kv_->change("s", [](Transaction& change) -> Result<> {
+          const auto row = TRY(change.find("count"));
+          return change.put("count", std::to_string(row ? std::stoi(row->value) + 1 : 1));
+        }));
+      }
+    });
+  }
+  for (auto& thread : running) thread.join();
+  EXPECT_EQ(get("s", "count"), std::to_string(threads * times));
+  EXPECT_EQ(*kv_->revision("s"), Revision{threads * times});
+}
+
+TEST_P(EveryKv, FailuresOfNeighboursUndoOnlyThemselves) {
+  std::vector<std::thread> running;
+  for (int i = 0; i < 16; ++i) {
+    running.emplace_back([&, i] {
+      const auto result = kv_->change("s", [&](Transaction& change) -> Result<> {
+        TRY(change.put("k" + std::to_string(i), "v"));
+        if (i % 2) return fail(Kind::quota, std::to_string(i));
+        return {};
+      });
+      EXPECT_EQ(result.has_value(), i % 2 == 0);
+      if (!result) {
+        EXPECT_EQ(result.error().message, std::to_string(i));
+      }
+    });
+  }
+  for (auto& thread : running) thread.join();
+  EXPECT_EQ(range("", "", 100).size(), 8u);
+  EXPECT_EQ(*kv_->revision("s"), 8u);
+}
+
+TEST_P(EveryKv, AReaderSeesOneMomentWhileChangesGoOn) {
+  ASSERT_TRUE(put("s", "a", "1"));
+  ASSERT_TRUE(put("s", "b", "1"));
+  ASSERT_TRUE(kv_->read("s", [&](Reader& reader) -> Result<> {
+    EXPECT_EQ((*reader.find("a"))->value, "1");
+    EXPECT_TRUE(put("s", "a", "2"));
+    EXPECT_TRUE(put("s", "c", "2"));
+    EXPECT_TRUE(erase("s", "b"));
+    EXPECT_TRUE(put("s", "b", "again"));
+    EXPECT_TRUE(erase("s", "b"));
+    EXPECT_EQ((*reader.find("a"))->value, "1");
+    EXPECT_EQ((*reader.find("b"))->value, "1");
+    EXPECT_FALSE(*reader.find("c"));
+    EXPECT_THAT(keys_of(*reader.range("", "", 10)), ElementsAre("a", "b"));
+    return {};
+  }));
+  EXPECT_THAT(keys_of(range("", "", 10)), ElementsAre("a", "c"));
+  EXPECT_EQ(get("s", "a"), "2");
+}
+
+TEST_P(EveryKv, ManyReadersSeeSumsThatAddUp) {
+  // Money moves between two rows; every reader sees the same total.
+  ASSERT_TRUE(kv_->change("s", [](Transaction& change) -> Result<> {
+    TRY(change.put("a", "500"));
+    return change.put("b", "500");
+  }));
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 20; ++i) {
+    readers.emplace_back([&] {
+      do {
+        EXPECT_TRUE(kv_->read("s", [](Reader& reader) -> Result<> {
+          const int a = std::stoi(TRY(reader.find("a"))->value);
+          const int b = std::stoi(TRY(reader.find("b"))->value);
+          EXPECT_EQ(a + b, 1000);
+          return {};
+        }));
+      } while (!done);
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(kv_->change("s", [&](Transaction& change) -> Result<> {
+      TRY(change.put("a", std::to_string(500 - i)));
+      return change.put("b", std::to_string(500 + i));
+    }));
+  }
+  done = true;
+  for (auto& thread : readers) thread.join();
+}
+
+TEST_P(EveryKv, AnErrorOfAReadingIsReturned) {
+  const auto result =
+      kv_->read("s", [](Reader&) -> Result<> { return fail(Kind::not_found, "not here"); });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "not here");
+}
+
+TEST_P(EveryKv, ChangesAreCompleteInOrderAndWithoutGaps) {
+  std::vector<std::thread> running;
+  for (int i = 0; i < 8; ++i) {
+    running.emplace_back([&, i] {
+      for (int time = 0; time < 20; ++time) {
+        const std::string key = fmt::format("{}-{:02}", i, time);
+        EXPECT_TRUE(kv_->change("s", [&](Transaction& change) -> Result<> {
+          TRY(change.put(key + "/b", "1"));
+          TRY(change.put(key + "/a", "1"));
+          return change.put(key + "/a", "2");
+        }));
+      }
+    });
+  }
+  for (auto& thread : running) thread.join();
+  Revision after = 0;
+  std::size_t seen = 0;
+  for (;;) {
+    const auto changes = kv_->changes("s", after, 7);
+    ASSERT_TRUE(changes);
+    if (changes->empty()) break;
+    ASSERT_EQ(changes->size(), 6u) << "three whole transactions of two keys";
+    for (std::size_t i = 0; i < changes->size(); i += 2) {
+      const auto& first = (*changes)[i];
+      const auto& second = (*changes)[i + 1];
+      EXPECT_EQ(first.revision, ++after);
+      EXPECT_EQ(second.revision, after);
+      EXPECT_EQ(first.key.substr(0, 4) + "/b", second.key);
+      ++seen;
+    }
+    if (seen == 159) break;  // the last page holds one transaction
+  }
+  EXPECT_EQ(kv_->changes("s", after, 7)->size(), 2u);
+  EXPECT_EQ(*kv_->revision("s"), 160u);
+}
+
+TEST_P(EveryKv, ChangesTellErasedKeysAndAtLeastOneWholeTransaction) {
+  ASSERT_TRUE(kv_->change("s", [](Transaction& change) -> Result<> {
+    for (const auto* key : {"a", "b", "c"}) TRY(change.put(key, "1"));
+    return {};
+  }));
+  ASSERT_TRUE(erase("s", "b"));
+  EXPECT_EQ(kv_->changes("s", 0, 1)->size(), 3u);
+  EXPECT_EQ(kv_->changes("s", 0, 4)->size(), 4u);
+  EXPECT_TRUE(kv_->changes("s", 0, 0)->empty());
+  const auto last = kv_->changes("s", 1, 10);
+  ASSERT_EQ(last->size(), 1u);
+  EXPECT_EQ((*last)[0].key, "b");
+  EXPECT_EQ((*last)[0].revision, 2u);
+  EXPECT_TRUE(kv_->changes("s", 2, 10)->empty());
+  EXPECT_TRUE(kv_->changes("never written", 0, 10)->empty());
+}
+
+TEST_P(EveryKv, ForgottenChangesAreAConflict) {
+  for (int i = 0; i < 120; ++i) {
+    ASSERT_TRUE(kv_->change("s", [&](Transaction& change) -> Result<> {
+      for (int key = 0; key < 100; ++key) TRY(change.put(fmt::format("{}/{}", i, key), "v"));
+      return {};
+    }));
+  }
+  const auto old = kv_->changes("s", 0, 10);
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().kind, Kind::conflict);
+  EXPECT_THAT(old.error().message, HasSubstr("read everything anew"));
+  // What the limit promises is there: the newest 10,000, and all of the oldest of them.
+  std::size_t kept = 0;
+  for (Revision after = 20; after < 120;) {
+    const auto changes = kv_->changes("s", after, 1000);
+    ASSERT_TRUE(changes) << changes.error().message;
+    kept += changes->size();
+    after = changes->back().revision;
+  }
+  EXPECT_EQ(kept, 10'000u);
+  EXPECT_EQ(kv_->changes("s", 121, 10).error().kind, Kind::conflict);
+}
+
+TEST_P(EveryKv, AWaitEndsWithTheChange) {
+  ASSERT_TRUE(put("s", "a", "1"));
+  std::thread writer([&] {
+    EXPECT_TRUE(put("other", "a", "2"));
+    EXPECT_TRUE(put("s", "a", "2"));
+  });
+  EXPECT_EQ(*kv_->wait("s", 1, std::chrono::minutes(5)), 2u);
+  EXPECT_EQ(get("s", "a"), "2");
+  writer.join();
+}
+
+TEST_P(EveryKv, AWaitEndsAtItsTimeAndAtOnceForWhatHasHappened) {
+  ASSERT_TRUE(put("s", "a", "1"));
+  EXPECT_EQ(*kv_->wait("s", 0, Milliseconds::max()), 1u);
+  EXPECT_EQ(*kv_->wait("s", 1, Milliseconds(1)), 1u);
+  EXPECT_EQ(*kv_->wait("s", 1, Milliseconds(0)), 1u);
+  EXPECT_EQ(*kv_->wait("never written", 0, Milliseconds(1)), 0u);
+}
+
+// The engine against a std::map, through random transactions of which some fail.
+TEST_P(EveryKv, AgreesWithAnOrderedMapAfterRandomTransactions) {
+  const auto random = seeded_random(20'240'601);
+  std::map<std::string, std::string> model;
+  const auto name = [&] {
+    return std::string(1 + random->below(2), static_cast<char>('a' + random->below(6)));
+  };
+  Revision revision = 0;
+  for (int round = 0; round < 300; ++round) {
+    auto next = model;
+    bool wrote = false;
+    const bool failing = random->below(4) == 0;
+    const auto result = kv_->change("s", [&](Transaction& change) -> Result<> {
+      const std::uint64_t steps = random->below(6);
+      for (std::uint64_t step = 0; step < steps; ++step) {
+        const std::string key = name();
+        if (random->below(2)) {
+          const std::string value = std::to_string(round);
+          TRY(change.put(key, value));
+          next[key] = value;
+          wrote = true;
+        } else {
+          TRY(change.erase(key));
+          wrote = next.erase(key) > 0 || wrote;
+        }
+      }
+      const auto rows = TRY(change.range("", "", 1000));
+      EXPECT_EQ(rows.size(), next.size());
+      if (failing) return fail(Kind::invalid, "as planned");
+      return {};
+    });
+    ASSERT_EQ(result.has_value(), !failing);
+    if (failing) continue;
+    if (wrote) ++revision;
+    ASSERT_EQ(*result, revision);
+    model = next;
+    const auto rows = range("", "", 1000);
+    ASSERT_EQ(rows.size(), model.size());
+    auto expected = model.begin();
+    for (const auto& row : rows) {
+      EXPECT_EQ(row.key, expected->first);
+      EXPECT_EQ(row.value, expected->second);
+      ++expected;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pinaco::kv
