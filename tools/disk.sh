@@ -2,6 +2,8 @@
 # Sourced by tiny_image.sh and debian_image.sh; MiB offsets, one ext4 partition, GRUB in the gap
 # before it.
 
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
 # fixed_uuid WORD: always the same UUID for the same word.
 fixed_uuid() {
   local hex
@@ -24,31 +26,33 @@ begin_disk() {
   # on: GRUB's defaults, so nothing needs patching. Bytes 440 on are the partition table's.
   dd if="$grub/boot.img" of="$file" bs=440 count=1 conv=notrunc status=none
   dd if="$core" of="$file" bs=512 seek=1 conv=notrunc status=none
-  (($(stat -c %s "$core") < start_mib * 1048576 - 512)) || { echo "GRUB is too large" >&2; return 1; }
+  (($(stat -c %s "$core") < (start_mib << 20) - 512)) || die "GRUB is too large for the gap"
   rm -f "$core"
 }
 
 # make_root FILE SIZE_MIB START_MIB WORD [mke2fs options]: the file system of the partition.
 make_root() {
-  local file=$1 size_mib=$2 start_mib=$3 word=$4
+  local file=$1 size_mib=$2 start_mib=$3 word=$4 extended
   shift 4
+  extended=offset=$((start_mib << 20)),hash_seed=$(fixed_uuid "$word/hash"),root_owner=0:0
   mke2fs -q -F -t ext4 -b 4096 -L root -U "$(fixed_uuid "$word/fs")" -O ^metadata_csum,^64bit \
-    -E "offset=$((start_mib << 20)),hash_seed=$(fixed_uuid "$word/hash"),lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0" \
-    "$@" "$file" "$(((size_mib - start_mib) * 1024))k"
+    -E "$extended,lazy_itable_init=0,lazy_journal_init=0,nodiscard" "$@" "$file" "$(((size_mib - start_mib) * 1024))k"
 }
 
 # debugfs_do FILE START_MIB: runs the debugfs commands on standard input; any error fails.
 debugfs_do() {
   local errors
-  errors=$(debugfs -w -f - "$1?offset=$(($2 << 20))" 2>&1 >/dev/null | grep -v '^debugfs [0-9]' || true)
-  [[ -z $errors ]] || { echo "debugfs: $errors" >&2; return 1; }
+  errors=$(debugfs -w -f - "$1?offset=$(($2 << 20))" 2>&1 >/dev/null |
+    grep -v '^debugfs [0-9]' | head -n 5 || true)
+  [[ -z $errors ]] || die "debugfs: $errors"
 }
 
 # put_tree TREE: debugfs commands that create what is in TREE, in the order of names, owned by root.
 # debugfs looks names up from where it stands, so it is always led into the folder first.
 put_tree() {
   local tree=$1 kind folder name
-  find "$tree" -mindepth 1 -printf '%P\t%y\t%h\t%f\n' | LC_ALL=C sort | while IFS=$'\t' read -r _ kind folder name; do
+  find "$tree" -mindepth 1 -printf '%P\t%y\t%h\t%f\n' | LC_ALL=C sort |
+  while IFS=$'\t' read -r _ kind folder name; do
     folder=${folder#"$tree"}
     printf 'cd "%s"\n' "${folder:-/}"
     case $kind in

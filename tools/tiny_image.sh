@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/disk.sh"
 cache=${PINACO_CACHE:-$here/../.cache}/tiny
 disk_mib=64
-modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk"
+modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk'
 
 usage() { echo "usage: ${0##*/} OUT.raw [1.0.0|1.1.0|2.0.0]" >&2; exit 2; }
 out=${1:-} version=${2:-1.0.0}
@@ -30,8 +30,9 @@ esac
 # The newest cloud kernel of this machine's apt sources, unpacked in the cache.
 get_kernel() {
   local package file
-  package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p')
-  [[ -n $package ]] || { echo "no linux-image-cloud-amd64 in the package lists: apt-get update" >&2; exit 1; }
+  package=$(apt-cache depends linux-image-cloud-amd64 |
+    sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p')
+  [[ -n $package ]] || die "no linux-image-cloud-amd64 in the package lists; run apt-get update"
   kernel=$cache/$package
   [[ ! -d $kernel ]] || return 0
   mkdir -p "$cache"
@@ -48,8 +49,8 @@ install_busybox() {  # DIR: busybox under the names that these scripts use
   local name
   mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,root,mnt}
   cp "$(command -v busybox)" "$1/bin/busybox"
-  for name in sh cat echo getty halt hostname init insmod login ls mount poweroff ps reboot sha256sum \
-    switch_root dd; do
+  for name in sh cat dd echo getty halt hostname init insmod login ls mount poweroff ps reboot \
+    sha256sum switch_root; do
     ln -s busybox "$1/bin/$name"
   done
 }
@@ -138,6 +139,6 @@ if [[ $version == 1.1.0 ]]; then
     put_tree "$work/change" | grep -v ^mkdir
   } | debugfs_do "$part" $start_mib
 fi
-e2fsck -fn "$part?offset=$((start_mib << 20))" >"$work/fsck" 2>&1 || { cat "$work/fsck" >&2; exit 1; }
+e2fsck -fn "$part?offset=$((start_mib << 20))" >"$work/fsck" 2>&1 || die "$(cat "$work/fsck")"
 cp --sparse=always "$part" "$out.part"
 mv "$out.part" "$out"
