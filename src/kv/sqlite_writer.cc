@@ -80,7 +80,8 @@ class WriterTransaction final : public Transaction {
 };
 
 Result<std::unique_ptr<Writer>> Writer::open(const std::string& path, Watch& watch) {
-  std::unique_ptr<Writer> writer(new Writer(TRY(Session::open_to_write(path)), watch));
+  auto session = TRY(Session::open_to_write(path));  // not inside new: its memory would leak
+  std::unique_ptr<Writer> writer(new Writer(std::move(session), watch));
   TRY(writer->prepare());
   for (const auto& [shard, revision] : TRY(writer->session_->shards())) {
     writer->shards_[shard].revision = revision;
