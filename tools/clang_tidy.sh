@@ -1,0 +1,40 @@
+#!/bin/bash
+# clang-tidy over the files that differ from the main branch that this work is based on (or from the
+# last commit), or with --all over all. Needs build/release/compile_commands.json. What was found
+# clean is remembered in .cache/clang-tidy by content, headers included.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+database=build/release/compile_commands.json
+clean=.cache/clang-tidy
+mkdir -p "$clean"
+
+changed() {
+  local base
+  base=$(git merge-base HEAD origin/main 2>/dev/null || true)
+  [[ -n $base && $base != "$(git rev-parse HEAD)" ]] || base=$(git rev-parse -q --verify HEAD~1 || true)
+  if [[ -z $base ]]; then
+    find src -name '*.cc'
+  else
+    { git diff --name-only --diff-filter=d "$base" -- src; git ls-files -o --exclude-standard src; } |
+      grep '\.cc$' || true
+  fi
+}
+
+# Fuzz targets are not in the build that the database describes.
+if [[ ${1:-} == --all ]]; then find src -name '*.cc'; else changed; fi |
+  grep -v '_fuzz\.cc$' | LC_ALL=C sort -u >"$clean/files" || true
+headers=$(cat .clang-tidy $(find src -name '*.h' | LC_ALL=C sort) | sha256sum | cut -c 1-64)
+
+one() {
+  local file=$1 stamp start=$SECONDS
+  stamp=$clean/$(printf '%s %s\n' "$headers" "$(sha256sum "$file")" | sha256sum | cut -c 1-64)
+  [[ ! -e $stamp ]] || return 0
+  clang-tidy-19 --quiet -p build/release "$file" 2>/dev/null || return 1
+  touch "$stamp"
+}
+export -f one
+export clean headers
+
+[[ -e $database ]] || { echo "no $database; run ./dev build" >&2; exit 1; }
+echo "clang-tidy: $(wc -l <"$clean/files") files"
+xargs -a "$clean/files" -r -P "${JOBS:-$(nproc)}" -I{} bash -c 'one {}'

@@ -1,0 +1,88 @@
+# Runs tests of any kind and adds up how they ended. Sourced by ./dev.
+#
+# A test is a command: status 0 passes, 77 skips (a failure when CI is set: there, a missing tool
+# must not pass for a test that ran), anything else fails. One whose last line says
+# "N passed, N failed" counts for as many.
+
+passed=0 failed=0 skipped=0
+failures=()
+test_seconds_max=${TEST_SECONDS_MAX:-900}
+
+note() { printf '\n== %s\n' "$*"; }
+
+# run_test NAME COMMAND...
+run_test() {
+  local name=$1 log status=0 start=$SECONDS last skips
+  shift
+  log=$(mktemp)
+  note "$name"
+  timeout -k 10 "$test_seconds_max" "$@" 2>&1 </dev/null | tee "$log" || status=${PIPESTATUS[0]}
+  last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
+  rm -f "$log"
+  case $status in
+    0) ;;
+    77) skips=1 ;;
+    124 | 137) echo "took more than $test_seconds_max s" ;;
+  esac
+  if [[ -n $last ]]; then
+    add_counts "$name" "$status" $last
+  elif ((status == 0)); then
+    passed=$((passed + 1))
+    echo "-- $name passed in $((SECONDS - start)) s"
+  elif [[ -n ${skips:-} && -z ${CI:-} ]]; then
+    skipped=$((skipped + 1))
+    echo "-- $name SKIPPED"
+  else
+    failed=$((failed + 1))
+    failures+=("$name (status $status)")
+    echo "-- $name FAILED (status $status)"
+  fi
+}
+
+# add_counts NAME STATUS N passed, N failed[, N skipped]
+add_counts() {
+  local name=$1 status=$2 good=$3 bad=$5 left=${7:-0}
+  ((status == 0 || bad > 0)) || bad=1
+  passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
+  ((bad == 0)) || failures+=("$name ($bad)")
+}
+
+# run_ctest PRESET [FILTER]: the unit tests of a build.
+run_ctest() {
+  local preset=$1 filter=${2:-.} report status=0 counts
+  report=$(mktemp)
+  note "unit tests, $preset"
+  ctest --test-dir "build/$preset" --output-on-failure -j "$jobs" -R "$filter" --timeout 300 \
+    --no-tests=ignore --output-junit "$report" || status=$?
+  counts=$(python3 - "$report" <<'END'
+import sys, xml.etree.ElementTree
+suite = xml.etree.ElementTree.parse(sys.argv[1]).getroot()
+total, bad, skips = (int(suite.get(k, 0)) for k in ("tests", "failures", "skipped"))
+skips += int(suite.get("disabled", 0))
+print(f"{total - bad - skips} passed, {bad} failed, {skips} skipped")
+END
+  ) || counts="0 passed, 1 failed"
+  rm -f "$report"
+  add_counts "unit tests, $preset" "$status" $counts
+}
+
+# need NAME TOOL...: whether the tools are there; loud when not.
+need() {
+  local name=$1 tool
+  shift
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null && continue
+    run_test "$name" bash -c "echo 'SKIPPED: $tool is missing (./dev setup)'; exit 77"
+    return 1
+  done
+}
+
+# The closing line, and the exit code.
+close_counts() {
+  local line
+  for line in "${failures[@]}"; do echo "FAILED: $line"; done
+  printf '%d passed, %d failed' "$passed" "$failed"
+  ((skipped == 0)) || printf ', %d skipped' "$skipped"
+  printf '\n'
+  ((failed == 0))
+}
