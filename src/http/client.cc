@@ -57,6 +57,7 @@ struct Exchange {
   const ClientOptions& options;
   Answer answer = {};
   std::size_t head_bytes = 0;
+  bool head_ended = false;                  // curl takes a head that breaks off for a whole one
   std::optional<std::string> stopped = {};  // why a callback stopped curl
   std::optional<Error> sink_error = {};     // the same, from the sink
   curl_off_t moved = 0;
@@ -73,12 +74,14 @@ struct Exchange {
 
 bool Exchange::take_header(std::string_view line) {
   moved_at = system_clock().steady();
+  if (head_ended && answer.status >= 200) return true;  // a trailer: no part of the answer
   head_bytes += line.size();
   if (head_bytes > head_bytes_max || answer.headers.all().size() >= head_fields_max) {
     return stop("the head of the answer is larger than 64 KiB or 200 fields");
   }
   if (line.starts_with("HTTP/")) {  // also of 100 Continue: only the last head counts
     answer = {};
+    head_ended = false;
     const auto at = line.find(' ');
     const auto status =
         at == std::string_view::npos ? std::nullopt : parse_int(line.substr(at + 1, 3), 100, 599);
@@ -86,8 +89,12 @@ bool Exchange::take_header(std::string_view line) {
     answer.status = static_cast<int>(*status);
     return true;
   }
+  if (line == "\r\n" || line == "\n") {
+    head_ended = true;
+    return true;
+  }
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return true;  // the empty line
+  if (colon == std::string_view::npos) return true;
   answer.headers.add(std::string(trim(line.substr(0, colon))),
                      std::string(trim(line.substr(colon + 1, line.find('\r') - colon - 1))));
   return true;
@@ -276,6 +283,10 @@ Result<Answer> ClientImpl::send(const Ask& ask) {
   if (code == CURLE_OK) code = curl_easy_perform(handle_.get());
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     return fail(Kind::invalid, "A request needs an http or https URL.");
+  }
+  if (code == CURLE_OK && !exchange.head_ended) {
+    code = CURLE_PARTIAL_FILE;
+    exchange.stop("the answer broke off in its head");
   }
   if (code != CURLE_OK) {
     return std::unexpected(error_of(code, place_of(ask.url), exchange));

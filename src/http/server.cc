@@ -314,11 +314,13 @@ void ServerImpl::stop(Milliseconds grace) {
   if (accepting_.joinable()) accepting_.join();
   lock.lock();
   if (!changed_.wait_for(lock, grace, [&] { return connections_.empty(); })) {
-    LOG(warning, "http", "cut {} connections at the end of the grace time", connections_.size());
+    std::size_t working = 0;
     for (auto& one : connections_) {
+      if (one.phase == Phase::working) ++working;
       one.cut = true;
       one.wire.cut();
     }
+    if (working > 0) LOG(warning, "http", "the end of the grace time cut {} requests", working);
   }
   changed_.wait(lock, [&] { return connections_.empty(); });
   std::list<Connection> finished;
