@@ -66,7 +66,8 @@ class PackStore {
 // removed when it is opened.
 Result<std::unique_ptr<PackStore>> open_folder(const std::string& path, Clock& clock);
 
-// --- Region ---------------------------------------------------------------------------------------
+// --- Region
+// ---------------------------------------------------------------------------------------
 
 struct Place {
   std::string zone;  // "1", "2", "3"; "" in a region without zones
@@ -98,7 +99,7 @@ using Progress = std::function<bool(std::uint64_t done_bytes, std::uint64_t tota
 struct WriteOptions {
   std::vector<Digest> parents = {};  // manifests whose packs are looked at first
   std::size_t lanes = 2;
-  Progress progress = {};            // of the disk's data extents
+  Progress progress = {};  // of the disk's data extents
 };
 
 struct Written {

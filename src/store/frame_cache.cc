@@ -1,0 +1,55 @@
+// An entry without bytes marks a load under way; it is never evicted.
+#include "store/frame_cache.h"
+
+namespace pinaco::store {
+
+FrameCache::FrameCache(std::uint64_t bytes_max)
+    : shard_bytes_max_(static_cast<std::size_t>(bytes_max) / std::tuple_size_v<decltype(shards_)>) {
+}
+
+Result<FrameBytes> FrameCache::get(const FrameKey& key,
+                                   const std::function<Result<Bytes>()>& load) {
+  // The high bits: the low ones choose the bucket inside.
+  Shard& shard = shards_[(Hash()(key) >> 40) % shards_.size()];
+  std::unique_lock lock(shard.mutex);
+  for (;;) {
+    const auto found = shard.entries.find(key);
+    if (found == shard.entries.end()) break;
+    if (found->second->bytes) {
+      shard.order.splice(shard.order.begin(), shard.order, found->second);
+      return found->second->bytes;
+    }
+    shard.loaded.wait(lock);
+  }
+  shard.order.push_front({.key = key, .bytes = nullptr});
+  const auto mine = shard.order.begin();
+  shard.entries.emplace(key, mine);
+  lock.unlock();
+  auto bytes = load();
+  lock.lock();
+  if (!bytes) {
+    shard.entries.erase(key);
+    shard.order.erase(mine);
+    shard.loaded.notify_all();
+    return std::unexpected(std::move(bytes.error()));
+  }
+  const auto frame = std::make_shared<const Bytes>(std::move(*bytes));
+  mine->bytes = frame;
+  shard.bytes += frame->size();
+  evict(shard);
+  shard.loaded.notify_all();
+  return frame;
+}
+
+void FrameCache::evict(Shard& shard) const {
+  auto entry = shard.order.end();
+  while (shard.bytes > shard_bytes_max_ && entry != shard.order.begin()) {
+    --entry;
+    if (!entry->bytes || entry == shard.order.begin()) continue;
+    shard.bytes -= entry->bytes->size();
+    shard.entries.erase(entry->key);
+    entry = shard.order.erase(entry);
+  }
+}
+
+}  // namespace pinaco::store

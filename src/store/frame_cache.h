@@ -1,0 +1,56 @@
+// Decompressed and verified frames, the last used ones, bounded by bytes. When several readers
+// miss the same frame, one loads it and the others wait for it.
+//
+// Threads: any; 16 shards, no lock held while loading. Errors: the loader's own; who waited for
+// a load that failed tries itself, because it may have other sources.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "base/digest.h"
+
+namespace pinaco::store {
+
+struct FrameKey {
+  Digest pack;
+  std::uint32_t frame = 0;
+  bool operator==(const FrameKey&) const = default;
+};
+
+using FrameBytes = std::shared_ptr<const Bytes>;
+
+class FrameCache {
+ public:
+  explicit FrameCache(std::uint64_t bytes_max);
+  Result<FrameBytes> get(const FrameKey& key, const std::function<Result<Bytes>()>& load);
+
+ private:
+  struct Hash {
+    std::size_t operator()(const FrameKey& key) const noexcept {
+      return key.pack.prefix() ^ (std::uint64_t{key.frame} * 0x9e3779b97f4a7c15U);
+    }
+  };
+  struct Entry {
+    FrameKey key;
+    FrameBytes bytes;  // null while it is loaded
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::condition_variable loaded;
+    std::list<Entry> order;  // the last used first
+    std::unordered_map<FrameKey, std::list<Entry>::iterator, Hash> entries;
+    std::size_t bytes = 0;
+  };
+  void evict(Shard& shard) const;
+
+  std::array<Shard, 16> shards_;
+  const std::size_t shard_bytes_max_;
+};
+
+}  // namespace pinaco::store
