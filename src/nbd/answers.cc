@@ -128,8 +128,11 @@ void Session::read_failed(Pending& pending, const Error& error, std::size_t rese
     reply.reserved_bytes = reserved_bytes;
     return outbox_.put(std::move(reply), pending);
   }
-  LOG(warning, "nbd", "{}: reading {} bytes at {} failed: {}", socket_.peer(),
-      pending.request.length, pending.request.offset, error.message);
+  // The first of a connection is for people, the rest would only repeat it.
+  if (!told_failure_.exchange(true)) {
+    LOG(warning, "nbd", "{}: reading {} bytes at {} failed: {}", socket_.peer(),
+        pending.request.length, pending.request.offset, error.message);
+  }
   reply_error(pending, WireError::io, reserved_bytes);
 }
 

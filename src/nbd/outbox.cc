@@ -25,10 +25,11 @@ bool Outbox::admit_request(std::size_t requests_max) {
   return true;
 }
 
-bool Outbox::is_idle() {
+bool Outbox::is_down_to(std::size_t requests) {
   std::lock_guard lock(mutex_);
-  if (requests_ != 0) wants_room_ = true;
-  return requests_ == 0;
+  if (requests_ <= requests) return true;
+  wants_room_ = true;
+  return false;
 }
 
 bool Outbox::is_alone() {

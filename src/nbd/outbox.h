@@ -45,8 +45,8 @@ class Outbox {
   // always let in when there is no other.
   bool admit_piece(std::size_t bytes, std::size_t bytes_max);
   bool admit_request(std::size_t requests_max);
-  bool is_idle();   // nothing in flight; when not, the thread is woken at the next change
-  bool is_alone();  // just one request in flight
+  bool is_down_to(std::size_t requests);  // when not, the thread is woken at the next change
+  bool is_alone();                        // just one request in flight
 
   void put(Reply reply, Pending& pending);
   void flush();

@@ -29,6 +29,7 @@ class ServerOnThreads final : public Server {
   ServerOnThreads(ServerOptions options, Limits limits, os::Listener listener)
       : options_(std::move(options)),
         limits_(limits),
+        port_(listener.port()),
         listener_(std::move(listener)),
         common_(options_.lanes) {
     common_.write_stall = limits_.write_stall;
@@ -36,7 +37,7 @@ class ServerOnThreads final : public Server {
   }
   ~ServerOnThreads() override { stop(); }
 
-  std::uint16_t port() const override { return listener_.port(); }
+  std::uint16_t port() const override { return port_; }
 
   void add(const std::string& name, Export export_) override {
     CHECK(export_.disk != nullptr && name.size() <= name_bytes_max);
@@ -51,8 +52,9 @@ class ServerOnThreads final : public Server {
   void stop() override {
     std::lock_guard once(stopping_);
     if (!accepting_.joinable()) return;
-    listener_.close();
+    listener_->close();
     accepting_.join();
+    listener_.reset();  // else who still waits to be accepted would wait for ever
     std::unique_lock lock(mutex_);
     for (auto& [id, connection] : connections_) connection.session->end();
     changed_.wait(lock, [this] { return connections_.empty(); });
@@ -63,7 +65,7 @@ class ServerOnThreads final : public Server {
  private:
   void accept_all() {
     while (true) {
-      auto socket = listener_.accept();
+      auto socket = listener_->accept();
       if (socket) {
         start(std::move(*socket));
       } else if (socket.error().kind == Kind::busy) {
@@ -85,9 +87,10 @@ class ServerOnThreads final : public Server {
     }
     std::unique_lock lock(mutex_);
     if (!make_room(lock)) {
-      lock.unlock();
-      LOG(warning, "nbd", "refused {}: all {} connections are in use", socket.peer(),
-          options_.connections_max);
+      // Once for each time it fills up: whoever knocks again and again must not fill the log too.
+      if (!std::exchange(told_full_, true)) {
+        LOG(warning, "nbd", "refusing connections: all {} are in use", options_.connections_max);
+      }
       return;
     }
     const auto id = next_id_++;
@@ -110,6 +113,7 @@ class ServerOnThreads final : public Server {
   void forget(std::uint64_t id) {
     std::lock_guard lock(mutex_);
     connections_.erase(id);
+    if (connections_.size() < options_.connections_max / 2) told_full_ = false;
     share_out();
     // Under the lock: the server may be gone as soon as it is released.
     changed_.notify_all();
@@ -133,10 +137,11 @@ class ServerOnThreads final : public Server {
   }
 
   void run(std::uint64_t id, Session& session) {
+    const auto peer = session.socket().peer();
     auto negotiated =
         negotiate(session.socket(), common_.directory, options_.list, limits_.handshake);
     if (!negotiated) {
-      LOG(info, "nbd", "{}: {}", session.socket().peer(), negotiated.error().message);
+      LOG(debug, "nbd", "{}: {}", peer, negotiated.error().message);
       return session.end();
     }
     {
@@ -158,13 +163,15 @@ class ServerOnThreads final : public Server {
 
   const ServerOptions options_;
   const Limits limits_;
-  os::Listener listener_;
+  const std::uint16_t port_;
+  std::optional<os::Listener> listener_;
   Common common_;
   std::mutex stopping_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::uint64_t, Connection> connections_;  // by age
   std::uint64_t next_id_ = 0;
+  bool told_full_ = false;
   std::thread accepting_;
 };
 

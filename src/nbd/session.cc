@@ -39,7 +39,7 @@ Session::Next Session::dispatch() {
         if (!start_status()) return Next::room;
         continue;
       case Doing::streaming:
-        if (!outbox_.is_alone()) return Next::room;
+        if (!outbox_.is_down_to(1)) return Next::room;
         if (!stream(*current_)) return Next::over;
         finish_current();
         continue;
@@ -49,7 +49,7 @@ Session::Next Session::dispatch() {
       case Doing::nothing:
         break;
     }
-    if (leaving_) return outbox_.is_idle() ? Next::over : Next::room;
+    if (leaving_) return outbox_.is_down_to(0) ? Next::over : Next::room;
     if (buffered() < request_size_bytes) return Next::input;
     if (!outbox_.admit_request(requests_in_flight_max)) return Next::room;
     if (!take_request()) return Next::over;

@@ -75,6 +75,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Outbox outbox_{socket_, waker_};
   Negotiated negotiated_;
   std::atomic<bool> ended_ = false;
+  std::atomic<bool> told_failure_ = false;
 
   // Only the connection's thread uses what follows.
   std::array<std::uint8_t, 4096> input_;
