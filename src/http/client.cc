@@ -198,7 +198,10 @@ void ClientImpl::set_defaults() {
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_USERAGENT, "pinaco");
-  if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
+  if (!options_.ca_file.empty()) {
+    set(CURLOPT_CAINFO, options_.ca_file.c_str());
+    set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // this file and nothing else
+  }
   // A proxy that the environment names is used, but never for this machine itself.
   const char* given = std::getenv("no_proxy");
   if (given == nullptr) given = std::getenv("NO_PROXY");

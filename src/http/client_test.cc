@@ -1,6 +1,7 @@
 // The client against our server over TLS, and against servers that misbehave.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <thread>
 
 #include "http/http_testing.h"
@@ -147,32 +148,72 @@ TEST_F(HttpClient, RefusesHeadersThatWouldSplitTheRequest) {
 }
 
 TEST_F(HttpClient, TakesABigStreamBitForBit) {
+  // A pattern whose length divides nothing, so that a lost or doubled piece shows.
   const std::uint64_t size = 64 << 20;
-  const auto byte_at = [](std::uint64_t at) { return static_cast<std::uint8_t>((at * at) >> 9); };
+  Bytes pattern(1'000'003);
+  seeded_random(1)->fill(pattern);
   start([&](Request&) {
     Reply reply;
-    reply.stream = BodyStream{.size_bytes = size, .write = [&](const Sink& sink) -> Result<> {
-                                Bytes piece(1 << 20);
-                                for (std::uint64_t at = 0; at < size; at += piece.size()) {
-                                  for (std::size_t i = 0; i < piece.size(); ++i)
-                                    piece[i] = byte_at(at + i);
-                                  TRY(sink(piece));
+    reply.stream =
+        BodyStream{.size_bytes = size, .write = [&](const Sink& sink) -> Result<> {
+                     for (std::uint64_t at = 0; at < size; at += pattern.size()) {
+                       TRY(sink(ByteView(pattern).first(std::min(pattern.size(), size - at))));
+                     }
+                     return {};
+                   }};
+    return reply;
+  });
+  std::uint64_t got = 0;
+  bool equal = true;
+  const Sink compare = [&](ByteView bytes) -> Result<> {
+    while (!bytes.empty()) {
+      const auto at = got % pattern.size();
+      const auto count = std::min(bytes.size(), pattern.size() - at);
+      equal = equal && std::memcmp(bytes.data(), pattern.data() + at, count) == 0;
+      got += count;
+      bytes = bytes.subspan(count);
+    }
+    return {};
+  };
+  const auto answer = client()->send({.url = url("/"), .sink = compare});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(got, size);
+  EXPECT_TRUE(equal);
+  EXPECT_EQ(answer->body, "");
+}
+
+// Both would end the program with SIGPIPE if a write went to a closed connection unguarded.
+TEST_F(HttpClient, LeavesTheServerAliveWhenItGoesAwayInAStream) {
+  Gate failed;
+  start([&](Request&) {
+    Reply reply;
+    reply.stream = BodyStream{.size_bytes = 1 << 30, .write = [&](const Sink& sink) -> Result<> {
+                                const Bytes piece(1 << 20);
+                                for (int at = 0; at < 1024; ++at) {
+                                  if (auto sent = sink(piece); !sent) {
+                                    failed.open();
+                                    return sent;
+                                  }
                                 }
                                 return {};
                               }};
     return reply;
   });
-  std::uint64_t got = 0;
-  bool equal = true;
-  const auto answer = client()->send({.url = url("/"), .sink = [&](ByteView bytes) -> Result<> {
-                                        for (const auto byte : bytes)
-                                          equal = equal && byte == byte_at(got++);
-                                        return {};
-                                      }});
+  const Sink full = [](ByteView) { return fail(Kind::busy, "the disk is full"); };
+  const auto answer = client()->send({.url = url("/"), .sink = full});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, Kind::busy);
+  EXPECT_TRUE(failed.wait());
+}
+
+TEST_F(HttpClient, SeesThatABodyIsRefusedWhileItIsSent) {
+  start(echo);
+  const Bytes body(20 << 20);
+  const auto answer = client()->send({.method = "PUT", .url = url("/"), .body = body});
   ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_EQ(got, size);
-  EXPECT_TRUE(equal);
-  EXPECT_EQ(answer->body, "");
+  EXPECT_EQ(answer->status, 413);
+  server_.reset();
+  EXPECT_FALSE(client()->send({.method = "PUT", .url = "https://127.0.0.1:1/", .body = body}));
 }
 
 TEST_F(HttpClient, GivesTheSinkOnlyBodiesOfSuccess) {
