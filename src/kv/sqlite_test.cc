@@ -81,6 +81,29 @@ TEST_F(Sqlite, ItsFilesAreForTheirOwnerOnly) {
   }
 }
 
+// A kill cannot show a missing sync, since the kernel lives on; these settings are the promise.
+TEST_F(Sqlite, SyncsEveryCommitAndOnlyTheWriterEverCheckpoints) {
+  ASSERT_TRUE(os::File::create(path_));
+  auto writing = Session::open_to_write(path_);
+  ASSERT_TRUE(writing) << writing.error().message;
+  auto& writer = (*writing)->database();
+  EXPECT_EQ(*writer.value("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(*writer.value("PRAGMA synchronous"), "2");
+  EXPECT_EQ(*writer.value("PRAGMA wal_autocheckpoint"), "0");
+  auto reading = Session::open_to_read(path_);
+  ASSERT_TRUE(reading) << reading.error().message;
+  auto& reader = (*reading)->database();
+  EXPECT_EQ(*reader.value("PRAGMA query_only"), "1");
+  EXPECT_EQ(*reader.value("PRAGMA wal_autocheckpoint"), "0");
+  EXPECT_FALSE(reader.run("DELETE FROM rows"));
+  // Closed last, it must leave the log as it is.
+  ASSERT_TRUE(writer.run("INSERT INTO rows VALUES (x'', x'', x'', 1)"));
+  ASSERT_EQ(*reader.value("SELECT count(*) FROM rows"), "1");
+  writing->reset();
+  reading->reset();
+  EXPECT_GT(std::filesystem::file_size(path_ + "-wal"), 0u);
+}
+
 TEST_F(Sqlite, CommitsWhatWaitsTogetherInOneGroup) {
   open();
   constexpr std::size_t others = 40;
