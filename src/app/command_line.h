@@ -1,0 +1,37 @@
+// The arguments of the program in words and as options. Pure but for reading no file at all: what
+// a command does is its own business (run.cc brings both together).
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "app/boot.h"
+#include "app/list.h"
+#include "app/login.h"
+#include "app/pull.h"
+#include "app/push.h"
+#include "app/remove.h"
+#include "app/serve.h"
+#include "app/show.h"
+
+namespace pinaco::app {
+
+struct PrintText {  // help, version, completion scripts
+  std::string text;
+};
+struct RoutesOptions {};
+
+using Command =
+    std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions, PushOptions,
+                 PullOptions, ListOptions, ShowOptions, BootOptions, DeleteOptions>;
+
+struct CommandLine {
+  Command command;
+  bool json = false;  // -o json
+};
+
+// `arguments` are without the program's name. Invalid: what is wrong and which help to read.
+Result<CommandLine> parse_command_line(std::vector<std::string> arguments);
+
+}  // namespace pinaco::app

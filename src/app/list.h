@@ -1,0 +1,24 @@
+// `pinaco list` and `pinaco regions`: what there is, as a tree and as a table.
+#pragma once
+
+#include <string>
+
+#include "app/client.h"
+#include "app/console.h"
+
+namespace pinaco::app {
+
+struct ListOptions {
+  std::string name;   // empty, GALLERY or GALLERY/DEFINITION: only what is below
+  std::string group;  // empty: all
+  bool all = false;   // every version, not only the latest
+};
+
+Result<> list(const ListOptions& options, Console& console);
+Result<> list(const ListOptions& options, Connection& connection, Console& console);
+
+struct RegionsOptions {};
+Result<> list_regions(Console& console);
+Result<> list_regions(Connection& connection, Console& console);
+
+}  // namespace pinaco::app

@@ -1,0 +1,174 @@
+// Finding or making what a version needs above it.
+#include "app/push_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace pinaco::app {
+namespace {
+
+struct Trait {
+  const char* path;
+  const char* option;
+  std::string PushOptions::* wanted;
+  const char* otherwise;
+};
+constexpr Trait traits[] = {
+    {"properties.osType", "--os-type", &PushOptions::os_type, "Linux"},
+    {"properties.hyperVGeneration", "--generation", &PushOptions::generation, "V1"},
+    {"properties.osState", "--os-state", &PushOptions::os_state, "Generalized"},
+    {"properties.architecture", "--architecture", &PushOptions::architecture, "x64"},
+    {"properties.identifier.publisher", "--publisher", &PushOptions::publisher, ""},
+    {"properties.identifier.offer", "--offer", &PushOptions::offer, ""},
+    {"properties.identifier.sku", "--sku", &PushOptions::sku, ""},
+};
+
+Result<> check_definition(const PushOptions& options, const Json& definition,
+                          const arm::ResourceId& id) {
+  for (const auto& trait : traits) {
+    const auto& wanted = options.*trait.wanted;
+    const auto there = string_at(definition, trait.path);
+    if (wanted.empty() || iequals(wanted, there)) continue;
+    return fail(Kind::conflict,
+                fmt::format("The definition {} exists with {} '{}', and {} asks for '{}'. It "
+                            "cannot be changed: leave the option out, or push to another "
+                            "definition.",
+                            id.nested_name(), std::string_view(trait.option).substr(2), there,
+                            trait.option, wanted));
+  }
+  return {};
+}
+
+// A name as an identifier: cut to its limit, not ending with a dot.
+std::string identifier(std::string_view name, std::size_t bytes_max) {
+  std::string text(name.substr(0, bytes_max));
+  while (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+Json definition_body(const PushOptions& options, const std::string& location) {
+  Json body = JsonObject{{"location", location}};
+  for (const auto& trait : traits) {
+    const auto& wanted = options.*trait.wanted;
+    set_path(body, trait.path, Json(wanted.empty() ? std::string(trait.otherwise) : wanted));
+  }
+  const auto name_it = [&](const char* path, std::size_t bytes_max) {
+    if (string_at(body, path).empty())
+      set_path(body, path, identifier(options.definition, bytes_max));
+  };
+  name_it("properties.identifier.publisher", 128);
+  name_it("properties.identifier.offer", 64);
+  name_it("properties.identifier.sku", 64);
+  return body;
+}
+
+Result<std::vector<std::string>> server_regions(Connection& connection) {
+  std::vector<std::string> names;
+  for (const auto& region : TRY(connection.list("/pinaco/v1/regions"))) {
+    names.push_back(arm::normalize_location(string_at(region, "name")));
+  }
+  if (names.empty()) return fail(Kind::unavailable, "The server has no regions.");
+  return names;
+}
+
+Result<> check_region(const std::vector<std::string>& known, const std::string& name,
+                      std::string_view option) {
+  if (std::ranges::find(known, name) != known.end()) return {};
+  return fail(Kind::invalid, fmt::format("{} names the region '{}', which the server does not "
+                                         "have. It has: {}.",
+                                         option, name, join(known, ", ")));
+}
+
+bool names(const std::vector<TargetRegion>& regions, const std::string& name) {
+  return std::ranges::any_of(regions, [&](const auto& region) { return region.name == name; });
+}
+
+Result<std::string> choose_location(const PushOptions& options,
+                                    const std::vector<std::string>& known,
+                                    const std::optional<Json>& definition) {
+  for (const auto& region : options.regions) TRY(check_region(known, region.name, "--regions"));
+  std::string location = arm::normalize_location(options.location);
+  if (!location.empty()) {
+    TRY(check_region(known, location, "--location"));
+    if (options.regions.empty() || names(options.regions, location)) return location;
+    return fail(Kind::invalid, fmt::format("--regions must name the home location {} too: the "
+                                           "image is stored there first.",
+                                           location));
+  }
+  if (definition) location = arm::normalize_location(string_at(*definition, "location"));
+  if (!options.regions.empty() && !names(options.regions, location)) {
+    return options.regions.front().name;
+  }
+  return location.empty() ? known.front() : location;
+}
+
+// Makes what is not there; says so.
+Result<> ensure(Connection& connection, const arm::ResourceId& id, const Json& body,
+                std::string_view what, Console& console) {
+  if (TRY(connection.find(path_of(id)))) return {};
+  console.note(
+      fmt::format("Making the {} {}.", what, id.types.empty() ? id.group : id.nested_name()));
+  TRY(connection.run("PUT", path_of(id), &body));
+  return {};
+}
+
+}  // namespace
+
+Result<PushTarget> prepare_target(const PushOptions& options, Connection& connection,
+                                  Console& console) {
+  TRY(arm::check_group_name(options.group));
+  TRY(arm::check_gallery_name(options.gallery));
+  TRY(arm::check_definition_name(options.definition));
+  TRY(arm::check_version_name(options.version));
+  const auto gallery = gallery_id(connection, options.group, options.gallery);
+  const auto id = gallery.child("images", options.definition);
+  const auto definition = TRY(connection.find(path_of(id)));
+  if (definition) TRY(check_definition(options, *definition, id));
+  const auto known = TRY(server_regions(connection));
+  const auto location = TRY(choose_location(options, known, definition));
+
+  const Json in_location = JsonObject{{"location", location}};
+  const auto body = definition_body(options, location);
+  if (!definition) {
+    TRY(ensure(connection, gallery.group_id(), in_location, "group", console));
+    TRY(ensure(connection, gallery, in_location, "gallery", console));
+    TRY(ensure(connection, id, body, "definition", console));
+  }
+  const auto& shown = definition ? *definition : body;
+  PushTarget target{.version = id.child("versions", options.version),
+                    .location = location,
+                    .regions = options.regions,
+                    .os_type = std::string(string_at(shown, "properties.osType")),
+                    .generation = std::string(string_at(shown, "properties.hyperVGeneration"))};
+  if (target.generation.empty()) target.generation = "V1";
+  if (target.regions.empty()) {
+    target.regions.push_back({.name = location, .replicas = options.replicas});
+  }
+  return target;
+}
+
+Json version_body(const PushOptions& options, const PushTarget& target,
+                  const arm::ResourceId& disk) {
+  JsonArray regions;
+  for (const auto& region : target.regions) {
+    regions.push_back(JsonObject{{"name", region.name},
+                                 {"regionalReplicaCount", region.replicas},
+                                 {"storageAccountType", region.storage}});
+  }
+  JsonObject profile{{"targetRegions", regions},
+                     {"replicaCount", options.replicas},
+                     {"excludeFromLatest", options.exclude_from_latest}};
+  if (!options.end_of_life.empty()) profile["endOfLifeDate"] = options.end_of_life;
+  return JsonObject{
+      {"location", target.location},
+      {"properties",
+       JsonObject{{"publishingProfile", profile},
+                  {"storageProfile",
+                   JsonObject{{"osDiskImage",
+                               JsonObject{{"source", JsonObject{{"id", disk.text()}}}}}}}}}};
+}
+
+}  // namespace pinaco::app
