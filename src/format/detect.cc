@@ -89,9 +89,8 @@ Result<Opened> open_as(std::shared_ptr<Source> source, Format format) {
 }
 
 std::string_view mark_of(Format format) {
-  return format == Format::vhd
-             ? "the cookie 'conectix' in the last 512 bytes"
-             : "the bytes 51 46 49 FB (hexadecimal) at byte 0";
+  return format == Format::vhd ? "the cookie 'conectix' in the last 512 bytes"
+                               : "the bytes 51 46 49 FB (hexadecimal) at byte 0";
 }
 
 Result<Opened> open_stated(std::shared_ptr<Source> source, Format stated,
@@ -167,11 +166,12 @@ Result<Opened> open_image(std::shared_ptr<Source> source, std::optional<Format> 
   }
   const auto marks = TRY(find_marks(*source));
   if (marks.size() > 1) {
-    return refuse(code::mismatch, {"several", marks[1].byte},
-                  "The image bears the marks of two formats: of a {} at byte {} and of a {} at byte "
-                  "{}. Such a file means different disks to different programs. Convert it to one "
-                  "format and upload that.",
-                  marks[0].name, marks[0].byte, marks[1].name, marks[1].byte);
+    return refuse(
+        code::mismatch, {"several", marks[1].byte},
+        "The image bears the marks of two formats: of a {} at byte {} and of a {} at byte "
+        "{}. Such a file means different disks to different programs. Convert it to one "
+        "format and upload that.",
+        marks[0].name, marks[0].byte, marks[1].name, marks[1].byte);
   }
   if (stated) return open_stated(std::move(source), *stated, marks);
   if (marks.empty()) return open_raw(std::move(source));

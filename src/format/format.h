@@ -42,7 +42,7 @@ std::shared_ptr<Source> in_memory(Bytes content);
 
 struct Opened {
   Format format = Format::raw;
-  std::string variant;                // "fixed", "dynamic", "v2", "v3"; empty for raw
+  std::string variant;  // "fixed", "dynamic", "v2", "v3"; empty for raw
   std::unique_ptr<DiskReader> disk;
   std::vector<std::string> warnings;  // what was odd but harmless
 };

@@ -130,10 +130,11 @@ Result<> unpack_cluster(const Qcow2Header& header, ByteView packed, std::uint64_
                         std::uint64_t host_offset, MutableBytes into) {
   const bool zstd = header.compression == Compression::zstd;
   if (zstd ? unpack_zstd(packed, into) : unpack_zlib(packed, into)) return {};
-  return refuse(code::metadata, {"qcow2", host_offset},
-                "The QCOW2 cluster {}, compressed at byte {}, does not unpack to {} bytes of {}: it "
-                "is damaged. {}",
-                index, host_offset, into.size(), zstd ? "zstd" : "deflate", again);
+  return refuse(
+      code::metadata, {"qcow2", host_offset},
+      "The QCOW2 cluster {}, compressed at byte {}, does not unpack to {} bytes of {}: it "
+      "is damaged. {}",
+      index, host_offset, into.size(), zstd ? "zstd" : "deflate", again);
 }
 
 }  // namespace pinaco::format

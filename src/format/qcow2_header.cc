@@ -16,7 +16,9 @@ constexpr std::uint64_t file_bytes_max = std::uint64_t{1} << 48;
 constexpr std::uint32_t snapshots_max = 65536;
 constexpr std::string_view again = "Convert the image again, for example with qemu-img convert.";
 
-constexpr Spot at(std::uint64_t byte) { return {"qcow2", byte}; }
+constexpr Spot at(std::uint64_t byte) {
+  return {"qcow2", byte};
+}
 
 std::unexpected<Error> refuse_truncated(std::uint64_t field_at, std::string_view field,
                                         std::string_view table, std::uint64_t offset,
@@ -45,10 +47,11 @@ Result<> check_inside(const Qcow2Header& header, std::uint64_t field_at, std::st
 Result<> check_features(std::uint64_t features, std::vector<std::string>& warnings) {
   constexpr std::uint64_t dirty = 1, corrupt = 2, data_file = 4, compression = 8, extended_l2 = 16;
   if (features & data_file) {
-    return refuse(code::unsafe, at(72),
-                  "The QCOW2 header field 'incompatible_features' at byte 72 has bit 2: the data is "
-                  "in another file. No file but the uploaded one is ever opened. Convert the image "
-                  "to one that holds its data.");
+    return refuse(
+        code::unsafe, at(72),
+        "The QCOW2 header field 'incompatible_features' at byte 72 has bit 2: the data is "
+        "in another file. No file but the uploaded one is ever opened. Convert the image "
+        "to one that holds its data.");
   }
   if (features & corrupt) {
     return refuse(code::metadata, at(72),
@@ -57,9 +60,10 @@ Result<> check_features(std::uint64_t features, std::vector<std::string>& warnin
                   "is whole, and upload it again.");
   }
   if (features & extended_l2) {
-    return refuse(code::unsupported, at(72),
-                  "The QCOW2 header field 'incompatible_features' at byte 72 has bit 4: extended L2 "
-                  "entries, which are not supported. Convert the image with -o extended_l2=off.");
+    return refuse(
+        code::unsupported, at(72),
+        "The QCOW2 header field 'incompatible_features' at byte 72 has bit 4: extended L2 "
+        "entries, which are not supported. Convert the image with -o extended_l2=off.");
   }
   const auto known = dirty | corrupt | data_file | compression | extended_l2;
   if (features & ~known) {
@@ -83,11 +87,12 @@ Result<> read_compression(const Source& source, std::uint64_t features, Qcow2Hea
     TRY(source.read(header_v3_bytes, MutableBytes(&type, 1)));
   }
   if (marked != (type != 0)) {
-    return refuse(code::metadata, at(104),
-                  "The QCOW2 header field 'compression_type' at byte 104 is {}, but "
-                  "'incompatible_features' bit 3 is {}: it must be set exactly when the type is not "
-                  "0. {}",
-                  type, marked ? 1 : 0, again);
+    return refuse(
+        code::metadata, at(104),
+        "The QCOW2 header field 'compression_type' at byte 104 is {}, but "
+        "'incompatible_features' bit 3 is {}: it must be set exactly when the type is not "
+        "0. {}",
+        type, marked ? 1 : 0, again);
   }
   if (type > 1) {
     return refuse(code::unsupported, at(104),
@@ -104,11 +109,12 @@ Result<> check_backing(ByteView fixed, const Qcow2Header& header) {
   const auto length = load_be<std::uint32_t>(fixed, 16);
   if (offset == 0) return {};
   if (length > 1023) {
-    return refuse(code::metadata, at(16),
-                  "The QCOW2 header field 'backing_file_size' at byte 16 is {}, but a name may have "
-                  "at most 1023 bytes; and an image with a backing file cannot be imported. Flatten "
-                  "it with qemu-img convert.",
-                  length);
+    return refuse(
+        code::metadata, at(16),
+        "The QCOW2 header field 'backing_file_size' at byte 16 is {}, but a name may have "
+        "at most 1023 bytes; and an image with a backing file cannot be imported. Flatten "
+        "it with qemu-img convert.",
+        length);
   }
   if (offset < header.header_length) {
     return refuse(code::overlap, at(8),
@@ -168,10 +174,11 @@ Result<> check_extensions(const Source& source, const Qcow2Header& header,
     offset += 8 + (length + 7) / 8 * 8;
   }
   if (offset <= area.size()) return {};
-  return refuse(code::metadata, at(offset),
-                "The QCOW2 header extensions from byte {} on do not end inside the first cluster of "
-                "{} bytes. {}",
-                header.header_length, header.cluster_bytes(), again);
+  return refuse(
+      code::metadata, at(offset),
+      "The QCOW2 header extensions from byte {} on do not end inside the first cluster of "
+      "{} bytes. {}",
+      header.header_length, header.cluster_bytes(), again);
 }
 
 Result<> check_sizes(ByteView fixed, Qcow2Header& header) {
@@ -208,10 +215,11 @@ Result<> check_sizes(ByteView fixed, Qcow2Header& header) {
   header.snapshots = load_be<std::uint32_t>(fixed, 60);
   header.snapshots_offset = load_be<std::uint64_t>(fixed, 64);
   if (header.snapshots > snapshots_max) {
-    return refuse(code::metadata, at(60),
-                  "The QCOW2 header field 'nb_snapshots' at byte 60 is {}, but an image may have at "
-                  "most {}. {}",
-                  header.snapshots, snapshots_max, again);
+    return refuse(
+        code::metadata, at(60),
+        "The QCOW2 header field 'nb_snapshots' at byte 60 is {}, but an image may have at "
+        "most {}. {}",
+        header.snapshots, snapshots_max, again);
   }
   if (header.snapshots == 0) return {};
   return check_inside(header, 64, "snapshots_offset", "snapshot table", header.snapshots_offset,
@@ -270,15 +278,17 @@ Result<Qcow2Header> read_qcow2_header(const Source& source, std::vector<std::str
   Qcow2Header header;
   const auto fixed = TRY(read_fixed(source, header));
   if (header.file_bytes > file_bytes_max) {
-    return refuse(code::too_large, at(0), "The QCOW2 file has {} bytes, but it may have at most {}.",
-                  header.file_bytes, file_bytes_max);
+    return refuse(code::too_large, at(0),
+                  "The QCOW2 file has {} bytes, but it may have at most {}.", header.file_bytes,
+                  file_bytes_max);
   }
   header.cluster_bits = load_be<std::uint32_t>(fixed, 20);
   if (header.cluster_bits < 9 || header.cluster_bits > 21) {
-    return refuse(code::metadata, at(20),
-                  "The QCOW2 header field 'cluster_bits' at byte 20 is {}, but it must be from 9 to "
-                  "21 (clusters of 512 bytes to 2 MiB). {}",
-                  header.cluster_bits, again);
+    return refuse(
+        code::metadata, at(20),
+        "The QCOW2 header field 'cluster_bits' at byte 20 is {}, but it must be from 9 to "
+        "21 (clusters of 512 bytes to 2 MiB). {}",
+        header.cluster_bits, again);
   }
   header.header_length = header_v2_bytes;
   if (header.version == 3) TRY(read_version_3(source, fixed, header, warnings));

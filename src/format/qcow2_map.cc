@@ -26,6 +26,7 @@ struct Pointer {
   std::uint64_t byte = 0;
 
   std::string text() const {
+    if (what.starts_with("header")) return fmt::format("The QCOW2 {} at byte {}", what, byte);
     return fmt::format("The QCOW2 {} {} at byte {}", what, index, byte);
   }
 };
@@ -100,10 +101,11 @@ class Mapper {
                     again);
     }
     if (offset % header_.cluster_bytes() != 0) {
-      return refuse(code::metadata, {"qcow2", by.byte},
-                    "{} points to byte {}, which is not a multiple of the cluster size of {} bytes. "
-                    "{}",
-                    by.text(), offset, header_.cluster_bytes(), again);
+      return refuse(
+          code::metadata, {"qcow2", by.byte},
+          "{} points to byte {}, which is not a multiple of the cluster size of {} bytes. "
+          "{}",
+          by.text(), offset, header_.cluster_bytes(), again);
     }
     if (offset > header_.file_bytes || bytes > header_.file_bytes - offset) {
       return refuse(code::truncated, {"qcow2", by.byte},
@@ -239,11 +241,12 @@ class Mapper {
       const auto last = (std::min(end, header_.file_bytes) - 1) >> header_.cluster_bits;
       for (auto cluster = start >> header_.cluster_bits; cluster <= last; ++cluster) {
         if (!is_used(cluster)) continue;
-        return refuse(code::overlap, {"qcow2", start},
-                      "The QCOW2 image has a compressed cluster at byte {} that reaches into the "
-                      "cluster at byte {}, which is used otherwise; every cluster may be used once. "
-                      "{}",
-                      start, cluster << header_.cluster_bits, again);
+        return refuse(
+            code::overlap, {"qcow2", start},
+            "The QCOW2 image has a compressed cluster at byte {} that reaches into the "
+            "cluster at byte {}, which is used otherwise; every cluster may be used once. "
+            "{}",
+            start, cluster << header_.cluster_bits, again);
       }
       start_before = start;
       end_before = std::max(end_before, end);

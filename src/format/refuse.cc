@@ -4,12 +4,11 @@
 namespace pinaco::format {
 
 std::unexpected<Error> refuse_text(std::string_view code, Spot spot, std::string message) {
-  return fail(Error{
-      .kind = Kind::invalid,
-      .message = std::move(message),
-      .code = std::string(code),
-      .details = {Error{.message = std::string(spot.format), .code = "Format"},
-                  Error{.message = fmt::format("{}", spot.byte), .code = "Offset"}}});
+  return fail(Error{.kind = Kind::invalid,
+                    .message = std::move(message),
+                    .code = std::string(code),
+                    .details = {Error{.message = std::string(spot.format), .code = "Format"},
+                                Error{.message = fmt::format("{}", spot.byte), .code = "Offset"}}});
 }
 
 Result<> check_range(std::uint64_t offset, std::uint64_t length, std::uint64_t size_bytes) {
@@ -21,17 +20,21 @@ Result<> check_range(std::uint64_t offset, std::uint64_t length, std::uint64_t s
 
 Result<> check_disk_size(std::uint64_t size_bytes, Spot spot, std::string_view field) {
   if (size_bytes == 0) {
-    return refuse(code::empty, spot, "The {} {} is 0: the image holds no disk. Upload a disk of at "
-                  "least 512 bytes.", spot.format, field);
+    return refuse(code::empty, spot,
+                  "The {} {} is 0: the image holds no disk. Upload a disk of at "
+                  "least 512 bytes.",
+                  spot.format, field);
   }
   if (size_bytes > disk_bytes_max) {
-    return refuse(code::too_large, spot, "The {} {} is {} bytes, but a disk may have at most {} "
-                  "bytes (32 TiB). Shrink the disk and convert it again.", spot.format, field,
-                  size_bytes, disk_bytes_max);
+    return refuse(code::too_large, spot,
+                  "The {} {} is {} bytes, but a disk may have at most {} "
+                  "bytes (32 TiB). Shrink the disk and convert it again.",
+                  spot.format, field, size_bytes, disk_bytes_max);
   }
   if (size_bytes % sector_bytes != 0) {
     const auto next = (size_bytes / sector_bytes + 1) * sector_bytes;
-    return refuse(code::not_aligned, spot, "The {} {} is {} bytes, but a disk is a whole number of "
+    return refuse(code::not_aligned, spot,
+                  "The {} {} is {} bytes, but a disk is a whole number of "
                   "512-byte sectors. Enlarge the disk to {} bytes, the next valid size.",
                   spot.format, field, size_bytes, next);
   }

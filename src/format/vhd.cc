@@ -58,14 +58,16 @@ std::unexpected<Error> refuse_cookie(const std::vector<Mark>& marks) {
     found = fmt::format(" The file is a {}; convert it to a fixed VHD.", marks[0].name);
   }
   return refuse_vhd(
-      "The specified cookie value in VHD footer indicates that the uploaded disk is not a supported "
+      "The specified cookie value in VHD footer indicates that the uploaded disk is not a "
+      "supported "
       "VHD. Disk is expected to have cookie value 'conectix'." +
       found);
 }
 
 Result<> check_uploaded_footer(const VhdFooter& footer) {
   if (footer.is(VhdType::dynamic)) {
-    return refuse_vhd("The uploaded disk is of Dynamic VHD type. Please retry with fixed VHD type.");
+    return refuse_vhd(
+        "The uploaded disk is of Dynamic VHD type. Please retry with fixed VHD type.");
   }
   if (footer.is(VhdType::differencing)) {
     return refuse_vhd(

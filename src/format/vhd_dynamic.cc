@@ -121,10 +121,11 @@ Result<> check_copy(const Source& source, const VhdFooter& footer,
                   "cookie 'conectix'. Convert the image again.");
   }
   if (copy.checksum() != copy.right_checksum()) {
-    return refuse(code::checksum, {"vhd", 64},
-                  "The VHD footer copy's field 'checksum' at byte 64 is 0x{:08x}, but its bytes sum "
-                  "to 0x{:08x}: it was damaged. Upload the image again, or convert it again.",
-                  copy.checksum(), copy.right_checksum());
+    return refuse(
+        code::checksum, {"vhd", 64},
+        "The VHD footer copy's field 'checksum' at byte 64 is 0x{:08x}, but its bytes sum "
+        "to 0x{:08x}: it was damaged. Upload the image again, or convert it again.",
+        copy.checksum(), copy.right_checksum());
   }
   struct Field {
     std::string_view name;
@@ -158,10 +159,11 @@ Result<> check_header(const VhdFooter& footer, ByteView header, Layout& layout) 
                   at, footer.at + 16);
   }
   if (const auto right = vhd_checksum(header, 36); load_be<std::uint32_t>(header, 36) != right) {
-    return refuse(code::checksum, {"vhd", at + 36},
-                  "The VHD dynamic header field 'checksum' at byte {} is 0x{:08x}, but the header's "
-                  "bytes sum to 0x{:08x}: it was damaged. Upload the image again, or convert it.",
-                  at + 36, load_be<std::uint32_t>(header, 36), right);
+    return refuse(
+        code::checksum, {"vhd", at + 36},
+        "The VHD dynamic header field 'checksum' at byte {} is 0x{:08x}, but the header's "
+        "bytes sum to 0x{:08x}: it was damaged. Upload the image again, or convert it.",
+        at + 36, load_be<std::uint32_t>(header, 36), right);
   }
   if (const auto version = load_be<std::uint32_t>(header, 24); version >> 16 != 1) {
     return refuse(code::unsupported, {"vhd", at + 24},
@@ -182,12 +184,12 @@ Result<> check_header(const VhdFooter& footer, ByteView header, Layout& layout) 
   layout.blocks = (layout.disk_bytes + layout.block_bytes - 1) / layout.block_bytes;
   const std::uint64_t entries = load_be<std::uint32_t>(header, 28);
   if (entries < layout.blocks || entries > entries_max) {
-    return refuse(code::metadata, {"vhd", at + 28},
-                  "The VHD dynamic header field 'max_table_entries' at byte {} is {}, but a disk of "
-                  "{} bytes with blocks of {} bytes needs {} and the table may have at most {}. "
-                  "Convert the image again, with larger blocks if it needs more.",
-                  at + 28, entries, layout.disk_bytes, layout.block_bytes, layout.blocks,
-                  entries_max);
+    return refuse(
+        code::metadata, {"vhd", at + 28},
+        "The VHD dynamic header field 'max_table_entries' at byte {} is {}, but a disk of "
+        "{} bytes with blocks of {} bytes needs {} and the table may have at most {}. "
+        "Convert the image again, with larger blocks if it needs more.",
+        at + 28, entries, layout.disk_bytes, layout.block_bytes, layout.blocks, entries_max);
   }
   layout.bat_bytes = (entries * 4 + sector_bytes - 1) / sector_bytes * sector_bytes;
   layout.bat_at = load_be<std::uint64_t>(header, 16);
@@ -211,13 +213,13 @@ Result<Layout> read_layout(const Source& source, const VhdFooter& footer) {
                   "(type 3) needs the byte of its dynamic header there. Convert the image again.",
                   field_at);
   }
-  if (layout.header_at > layout.file_bytes ||
-      header_bytes > layout.file_bytes - layout.header_at) {
-    return refuse(code::truncated, {"vhd", field_at},
-                  "The VHD footer field 'data_offset' at byte {} is {}: a dynamic header of 1024 "
-                  "bytes there would pass the end of the file at byte {}. The upload was cut short, "
-                  "or the image must be converted again.",
-                  field_at, layout.header_at, layout.file_bytes);
+  if (layout.header_at > layout.file_bytes || header_bytes > layout.file_bytes - layout.header_at) {
+    return refuse(
+        code::truncated, {"vhd", field_at},
+        "The VHD footer field 'data_offset' at byte {} is {}: a dynamic header of 1024 "
+        "bytes there would pass the end of the file at byte {}. The upload was cut short, "
+        "or the image must be converted again.",
+        field_at, layout.header_at, layout.file_bytes);
   }
   Bytes header(header_bytes);
   TRY(source.read(layout.header_at, header));
@@ -255,11 +257,12 @@ Result<> check_blocks(const Layout& layout, const std::vector<std::uint32_t>& ba
     const auto at = bat[i] * sector_bytes;
     const auto entry_at = layout.bat_at + i * 4;
     if (at > layout.file_bytes || layout.stored_bytes() > layout.file_bytes - at) {
-      return refuse(code::truncated, {"vhd", entry_at},
-                    "The VHD block table entry {} at byte {} is {}: the block of {} bytes from byte "
-                    "{} on would pass the end of the file at byte {}. The upload was cut short; "
-                    "upload it again.",
-                    i, entry_at, bat[i], layout.stored_bytes(), at, layout.file_bytes);
+      return refuse(
+          code::truncated, {"vhd", entry_at},
+          "The VHD block table entry {} at byte {} is {}: the block of {} bytes from byte "
+          "{} on would pass the end of the file at byte {}. The upload was cut short; "
+          "upload it again.",
+          i, entry_at, bat[i], layout.stored_bytes(), at, layout.file_bytes);
     }
     for (const auto& piece : fixed) {
       if (at + layout.stored_bytes() <= piece.at || at >= piece.at + piece.bytes) continue;
@@ -271,9 +274,10 @@ Result<> check_blocks(const Layout& layout, const std::vector<std::uint32_t>& ba
     used.push_back(bat[i]);
     // More blocks than fit means that some are shared: found before the list can grow further.
     if (used.size() * layout.stored_bytes() > layout.file_bytes) {
-      return refuse_overlap(entry_at, fmt::format("the first {} entries of the block table use more "
-                                                  "bytes than the file has, so blocks are shared",
-                                                  i + 1));
+      return refuse_overlap(entry_at,
+                            fmt::format("the first {} entries of the block table use more "
+                                        "bytes than the file has, so blocks are shared",
+                                        i + 1));
     }
   }
   std::ranges::sort(used);

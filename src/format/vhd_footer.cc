@@ -50,7 +50,9 @@ std::uint32_t vhd_checksum(ByteView bytes, std::size_t at) {
   return ~sum;
 }
 
-std::uint32_t VhdFooter::right_checksum() const { return vhd_checksum(bytes, checksum_at); }
+std::uint32_t VhdFooter::right_checksum() const {
+  return vhd_checksum(bytes, checksum_at);
+}
 
 Result<VhdFooter> read_vhd_footer(const Source& source, std::uint64_t at) {
   VhdFooter footer;
@@ -87,19 +89,21 @@ Result<> check_vhd_footer(const VhdFooter& footer) {
                   type_at);
   }
   if (!footer.is(VhdType::fixed) && !footer.is(VhdType::dynamic)) {
-    return refuse(code::metadata, {"vhd", type_at},
-                  "The VHD footer field 'disk_type' at byte {} is {}, but it must be 2 (fixed) or 3 "
-                  "(dynamic). Convert the image again.",
-                  type_at, footer.type());
+    return refuse(
+        code::metadata, {"vhd", type_at},
+        "The VHD footer field 'disk_type' at byte {} is {}, but it must be 2 (fixed) or 3 "
+        "(dynamic). Convert the image again.",
+        type_at, footer.type());
   }
   const auto size_at = footer.at + 48;
   TRY(check_disk_size(footer.current_size(), {"vhd", size_at},
                       fmt::format("footer field 'current_size' at byte {}", size_at)));
   if (footer.is(VhdType::dynamic) && footer.current_size() > dynamic_vhd_bytes_max) {
-    return refuse(code::too_large, {"vhd", size_at},
-                  "The VHD footer field 'current_size' at byte {} is {}, but a dynamic VHD may have "
-                  "at most {} bytes (2040 GiB). Use a fixed VHD or QCOW2.",
-                  size_at, footer.current_size(), dynamic_vhd_bytes_max);
+    return refuse(
+        code::too_large, {"vhd", size_at},
+        "The VHD footer field 'current_size' at byte {} is {}, but a dynamic VHD may have "
+        "at most {} bytes (2040 GiB). Use a fixed VHD or QCOW2.",
+        size_at, footer.current_size(), dynamic_vhd_bytes_max);
   }
   return {};
 }
