@@ -42,7 +42,11 @@ if (($(id -u) != 0)); then
   root=(sudo --preserve-env=DEBIAN_FRONTEND)
 fi
 update() { "${root[@]}" apt-get -q update; }
-install() { "${root[@]}" apt-get -q -y install --no-install-recommends "${missing[@]}"; }
+# A machine that is thrown away need not wait for its disk.
+install() {
+  "${root[@]}" apt-get -q -y ${CI:+-o Dpkg::Options::=--force-unsafe-io} \
+    install --no-install-recommends "${missing[@]}"
+}
 
 echo "setup: installing ${missing[*]}"
 # Lists that are older than a day name files that the mirror may no longer have.
