@@ -180,7 +180,7 @@ bool bool_at(const Json& json, std::string_view path, bool otherwise) {
   return found != nullptr && found->is_bool() ? found->get_bool() : otherwise;
 }
 
-void set_path(Json& json, std::string_view path, Json value) {
+void set_value(Json& json, std::string_view path, Json value) {
   auto parts = split(path, '.');
   make_parent(json, parts)->get_object()[parts.back()] = std::move(value);
 }

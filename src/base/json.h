@@ -33,8 +33,12 @@ const Json* find_path(const Json& json, std::string_view path);
 std::string_view string_at(const Json& json, std::string_view path);  // "" when not a string
 std::int64_t int_at(const Json& json, std::string_view path, std::int64_t otherwise = 0);
 bool bool_at(const Json& json, std::string_view path, bool otherwise = false);
-// Sets "a.b.c", making objects on the way.
-void set_path(Json& json, std::string_view path, Json value);
+// Sets "a.b.c", making objects on the way. Takes what Json can be made from.
+void set_value(Json& json, std::string_view path, Json value);
+template <typename T>
+void set_path(Json& json, std::string_view path, T&& value) {
+  set_value(json, path, Json(std::forward<T>(value)));
+}
 void erase_path(Json& json, std::string_view path);
 
 }  // namespace pinaco

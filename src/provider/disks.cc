@@ -1,0 +1,421 @@
+// Microsoft.Compute/disks and snapshots, as far as upload, copy and FromImage go.
+#include "provider/disks.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "provider/schema.h"
+#include "provider/sources.h"
+
+namespace pinaco::provider {
+namespace {
+
+constexpr std::string_view versions_known[] = {
+    "2016-04-30-preview", "2017-03-30", "2018-04-01", "2018-06-01", "2018-09-30", "2019-03-01",
+    "2019-07-01",         "2019-11-01", "2020-05-01", "2020-06-30", "2020-09-30", "2020-12-01",
+    "2021-04-01",         "2021-08-01", "2021-12-01", "2022-03-02", "2022-07-02", "2023-01-02",
+    "2023-04-02",         "2023-10-02", "2024-03-02", "2025-01-02", "2026-03-02"};
+
+using enum Shape;
+using enum Access;
+
+constexpr Member disk_members[] = {
+    {"osType", text, fixed, "", "Windows|Linux"},
+    {"hyperVGeneration", text, fixed, "", "V1|V2"},
+    {"creationData", object, fixed},
+    {"creationData.createOption", text, fixed, "",
+     "Empty|Attach|FromImage|Import|Copy|Restore|Upload|CopyStart|ImportSecure|"
+     "UploadPreparedSecure"},
+    {"creationData.uploadSizeBytes", number, fixed},
+    {"creationData.sourceResourceId", text, fixed},
+    {"creationData.sourceUri", text, fixed},
+    {"creationData.storageAccountId", text, fixed},
+    {"creationData.sourceUniqueId", text, read_only},
+    {"creationData.logicalSectorSize", number, fixed},
+    {"creationData.imageReference", object, fixed},
+    {"creationData.imageReference.id", text, fixed},
+    {"creationData.imageReference.lun", number, fixed},
+    {"creationData.galleryImageReference", object, fixed},
+    {"creationData.galleryImageReference.id", text, fixed},
+    {"creationData.galleryImageReference.lun", number, fixed},
+    {"creationData.galleryImageReference.sharedGalleryImageId", text, fixed},
+    {"creationData.galleryImageReference.communityGalleryImageId", text, fixed},
+    {"diskSizeGB", number, changeable},
+    {"diskSizeBytes", number, read_only},
+    {"uniqueId", text, read_only},
+    {"timeCreated", text, read_only},
+    {"diskState", text, read_only},
+    {"incremental", boolean, fixed},
+    {"encryption", object, changeable},
+    {"encryption.type", text, changeable},
+    {"encryption.diskEncryptionSetId", text, changeable},
+    {"networkAccessPolicy", text, changeable, "", "AllowAll|AllowPrivate|DenyAll"},
+    {"publicNetworkAccess", text, changeable, "", "Enabled|Disabled"},
+    {"diskIOPSReadWrite", number, changeable},
+    {"diskMBpsReadWrite", number, changeable},
+    {"tier", text, changeable},
+    {"burstingEnabled", boolean, changeable},
+    {"maxShares", number, changeable},
+    {"supportsHibernation", boolean, changeable},
+    {"supportedCapabilities", object, changeable},
+    {"supportedCapabilities.architecture", text, changeable, "", "x64|Arm64"},
+    {"supportedCapabilities.acceleratedNetwork", boolean, changeable},
+    {"supportedCapabilities.diskControllerTypes", text, changeable},
+    {"provisioningState", text, read_only},
+};
+constexpr Schema disk_schema{disk_members};
+
+constexpr std::int64_t mib = 1 << 20;
+constexpr std::int64_t gib = 1 << 30;
+constexpr std::int64_t upload_bytes_min = 20 * mib + 512;
+constexpr std::int64_t upload_bytes_max = (std::int64_t{32} << 40) + 512;
+constexpr std::size_t grants_max = 16;
+
+bool is_snapshot(const ResourceType& type) {
+  return type.type == "snapshots";
+}
+
+std::string path_of(const Draft& draft, std::string_view member) {
+  return fmt::format("{}.properties.{}", draft.type.label, member);
+}
+
+Result<> prepare_upload(Draft& draft) {
+  Json& properties = draft.wanted.properties;
+  const Json* size = find_path(properties, "creationData.uploadSizeBytes");
+  const auto path = path_of(draft, "creationData.uploadSizeBytes");
+  if (size == nullptr) return fail(arm::missing_parameter(path));
+  const std::int64_t bytes = size->get_int64();
+  if (bytes < upload_bytes_min || bytes > upload_bytes_max) {
+    return fail(arm::out_of_range(path, bytes, upload_bytes_min, upload_bytes_max));
+  }
+  if ((bytes - 512) % mib != 0) {
+    return fail(arm::invalid_parameter(
+        path, fmt::format("The value {} of parameter {} is invalid: it must be 512 bytes (the VHD "
+                          "footer) more than a whole number of MiB. The next valid value is {}.",
+                          bytes, path, ((bytes - 512) / mib + 1) * mib + 512)));
+  }
+  set_path(properties, "diskState", "ReadyToUpload");
+  set_path(properties, "diskSizeBytes", bytes - 512);
+  set_path(draft.wanted.internal, "upload", JsonObject{{"bytes", bytes}});
+  return {};
+}
+
+// Takes over the stored content of a disk, a snapshot or an image's disk: no byte moves.
+Result<> take_content(Draft& draft, const Json& content) {
+  Json& properties = draft.wanted.properties;
+  const std::int64_t bytes = int_at(content, "sizeBytes");
+  const std::int64_t wanted = int_at(properties, "diskSizeGB") * gib;
+  if (wanted != 0 && wanted < bytes) {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("The specified disk size {} GB is smaller than the size of the corresponding "
+                    "disk in the VM image: {} GB. This is not allowed. Please choose equal or "
+                    "greater size or do not specify an explicit size.",
+                    wanted / gib, (bytes + gib - 1) / gib),
+        path_of(draft, "diskSizeGB")));
+  }
+  set_path(properties, "diskSizeBytes", std::max(bytes, wanted));
+  set_path(properties, "diskState", "Unattached");
+  set_path(draft.wanted.internal, "content", content);
+  return {};
+}
+
+Result<> prepare_copy(Draft& draft) {
+  const auto path = path_of(draft, "creationData.sourceResourceId");
+  const auto text = string_at(draft.wanted.properties, "creationData.sourceResourceId");
+  if (text.empty()) return fail(arm::missing_parameter(path));
+  const auto id = TRY(arm::ResourceId::parse(text));
+  const bool disk = iequals(id.full_type(), "Microsoft.Compute/disks");
+  if (!disk && !iequals(id.full_type(), "Microsoft.Compute/snapshots")) {
+    return fail(arm::invalid_parameter(
+        path, fmt::format("The source '{}' must be a managed disk or snapshot.", text)));
+  }
+  TRY(draft.call.may_link(
+      disk ? "Microsoft.Compute/disks/read" : "Microsoft.Compute/snapshots/read", id));
+  const auto source =
+      iequals(id.subscription, draft.change.subscription()) ? TRY(draft.change.find(id)) : std::nullopt;
+  if (!source) return fail(arm::resource_not_found(id));
+  if (source->location != draft.wanted.location) {
+    return fail(arm::invalid_parameter(
+        path,
+        fmt::format("The source '{}' is in location '{}'; a copy can only be made in the same "
+                    "location, not in '{}'.",
+                    text, source->location, draft.wanted.location)));
+  }
+  set_path(draft.wanted.properties, "creationData.sourceUniqueId",
+           string_at(source->properties, "uniqueId"));
+  for (const char* member : {"osType", "hyperVGeneration"}) {
+    const auto value = string_at(source->properties, member);
+    if (!value.empty() && find_path(draft.wanted.properties, member) == nullptr) {
+      set_path(draft.wanted.properties, member, value);
+    }
+  }
+  return take_content(draft, TRY(content_of_disk(*source)));
+}
+
+Result<> prepare_from_image(Draft& draft) {
+  Json& properties = draft.wanted.properties;
+  for (const char* shared : {"sharedGalleryImageId", "communityGalleryImageId"}) {
+    if (!string_at(properties, fmt::format("creationData.galleryImageReference.{}", shared))
+             .empty()) {
+      return fail(
+          arm::error(Kind::invalid, "OperationNotAllowed",
+                     "Shared and community gallery images cannot be deployed on this server "
+                     "yet. Use the id of a gallery image.",
+                     path_of(draft, "creationData.galleryImageReference")));
+    }
+  }
+  const bool gallery = !string_at(properties, "creationData.galleryImageReference.id").empty();
+  const std::string reference =
+      gallery ? "creationData.galleryImageReference" : "creationData.imageReference";
+  const auto text = string_at(properties, reference + ".id");
+  if (text.empty()) {
+    return fail(arm::missing_parameter(path_of(draft, "creationData.galleryImageReference.id")));
+  }
+  const auto id = TRY(arm::ResourceId::parse(text));
+  const auto version = TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location));
+  const Json* lun = find_path(properties, reference + ".lun");
+  const Json* contents = find_path(version.internal, "contents");
+  CHECK(contents != nullptr);
+  for (const Json& content : contents->get_array()) {
+    const bool os = string_at(content, "role") == "os";
+    if (lun == nullptr ? !os : os || int_at(content, "lun") != lun->get_int64()) continue;
+    const auto definition = TRY(draft.change.get(version.id.parent()));
+    for (const char* member : {"osType", "hyperVGeneration"}) {
+      if (os && find_path(properties, member) == nullptr) {
+        set_path(properties, member, string_at(definition.properties, member));
+      }
+    }
+    set_path(draft.wanted.internal, "image", version.id.text());
+    return take_content(draft, content);
+  }
+  return fail(arm::invalid_parameter(
+      path_of(draft, reference + ".lun"),
+      fmt::format("The image version '{}' has no data disk with lun {}.", version.id.nested_name(),
+                  lun == nullptr ? 0 : lun->get_int64())));
+}
+
+Result<> prepare_empty(Draft& draft) {
+  const auto path = path_of(draft, "diskSizeGB");
+  const Json* size = find_path(draft.wanted.properties, "diskSizeGB");
+  if (size == nullptr) return fail(arm::missing_parameter(path));
+  if (size->get_int64() < 1 || size->get_int64() > 32767) {
+    return fail(arm::out_of_range(path, size->get_int64(), 1, 32767));
+  }
+  set_path(draft.wanted.properties, "diskSizeBytes", size->get_int64() * gib);
+  set_path(draft.wanted.properties, "diskState", "Unattached");
+  draft.task = "write_empty_disk";
+  return {};
+}
+
+Result<> prepare_new(Draft& draft) {
+  Json& properties = draft.wanted.properties;
+  const auto option = string_at(properties, "creationData.createOption");
+  if (option.empty())
+    return fail(arm::missing_parameter(path_of(draft, "creationData.createOption")));
+  if (option == "Upload") return prepare_upload(draft);
+  if (option == "Copy") return prepare_copy(draft);
+  if (option == "FromImage" && !is_snapshot(draft.type)) return prepare_from_image(draft);
+  if (option == "Empty") return prepare_empty(draft);
+  return fail(arm::error(
+      Kind::invalid, "OperationNotAllowed",
+      fmt::format("The create option '{}' is not available on this server yet. Use Upload, Copy, "
+                  "FromImage or Empty.",
+                  option),
+      path_of(draft, "creationData.createOption")));
+}
+
+Result<> prepare_disk(Draft& draft) {
+  Json& properties = draft.wanted.properties;
+  const bool fresh = !draft.current || !bool_at(draft.current->internal, "created");
+  if (fresh) {
+    draft.wanted.internal = JsonObject();
+    TRY(prepare_new(draft));
+    set_path(properties, "timeCreated", to_iso8601(draft.change.now()));
+    set_path(properties, "uniqueId", draft.change.random().uuid());
+  } else {
+    const std::int64_t before = int_at(draft.current->properties, "diskSizeGB");
+    const std::int64_t after = int_at(properties, "diskSizeGB", before);
+    if (after < before) {
+      return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                             fmt::format("A disk cannot shrink: '{}' has {} GB, {} were asked for.",
+                                         draft.wanted.id.name(), before, after),
+                             path_of(draft, "diskSizeGB")));
+    }
+    if (after > 32767)
+      return fail(arm::out_of_range(path_of(draft, "diskSizeGB"), after, 1, 32767));
+    if (after > before) set_path(properties, "diskSizeBytes", after * gib);
+  }
+  if (int_at(properties, "diskSizeGB") == 0) {
+    set_path(properties, "diskSizeGB", (int_at(properties, "diskSizeBytes") + gib - 1) / gib);
+  }
+  if (find_path(properties, "encryption.type") == nullptr) {
+    set_path(properties, "encryption.type", "EncryptionAtRestWithPlatformKey");
+  }
+  if (find_path(properties, "networkAccessPolicy") == nullptr) {
+    set_path(properties, "networkAccessPolicy", "AllowAll");
+  }
+  if (is_snapshot(draft.type) && find_path(properties, "incremental") == nullptr) {
+    set_path(properties, "incremental", false);
+  }
+  const std::string sku(string_at(draft.wanted.sku, "name"));
+  Json full = JsonObject{{"name", sku.empty() ? "Standard_LRS" : sku},
+                         {"tier", istarts_with(sku, "Premium") ? "Premium" : "Standard"}};
+  draft.wanted.sku = std::move(full);
+  return {};
+}
+
+Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
+  const auto state = string_at(disk.properties, "diskState");
+  if (state == "ActiveSAS" || state == "ActiveUpload") {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("Disk {} cannot be deleted since there is an active shared access signature "
+                    "outstanding for disk {}. Revoke it first (az disk revoke-access).",
+                    disk.id.name(), disk.id.name())));
+  }
+  static_cast<void>(change);
+  return {};
+}
+
+// --- signed links
+// ----------------------------------------------------------------------------------
+
+Result<> revoke_grants(model::Change& change, model::Resource& disk) {
+  if (const Json* grants = find_path(disk.internal, "grants")) {
+    for (const Json& grant : grants->get_array()) {
+      TRY(change.erase_fact(grant_fact(std::string(grant.get_string()))));
+    }
+  }
+  erase_path(disk.internal, "grants");
+  return {};
+}
+
+Result<std::string> check_access(const model::Resource& disk, std::string_view access) {
+  const auto state = string_at(disk.properties, "diskState");
+  const bool upload = state == "ReadyToUpload" || state == "ActiveUpload";
+  if (iequals(access, "Write") && upload) return std::string("Write");
+  if (iequals(access, "Read") && !upload) return std::string("Read");
+  if (iequals(access, "Write") || iequals(access, "Read")) {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("{} access to disk '{}' cannot be granted in its state '{}': write access is "
+                    "for disks made with createOption Upload, read access for all others.",
+                    access, disk.id.name(), state)));
+  }
+  return fail(arm::invalid_parameter(
+      "grantAccessData.access",
+      fmt::format("The value '{}' of parameter grantAccessData.access is not one of Read, Write.",
+                  access.substr(0, 50))));
+}
+
+Result<Outcome> begin_access(const Call& call) {
+  const auto access = string_at(call.body, "access");
+  const auto seconds = int_at(call.body, "durationInSeconds", 3600);
+  if (seconds < 1 || seconds > 4'294'967'295) {
+    return fail(arm::out_of_range("grantAccessData.durationInSeconds", seconds, 1, 4'294'967'295));
+  }
+  Outcome outcome{.status = 202, .location_header = true};
+  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    auto disk = TRY(change.get(call.id));
+    const auto granted = TRY(check_access(disk, access));
+    const std::string grant = change.random().uuid();
+    Json grants = find_path(disk.internal, "grants") != nullptr
+                      ? *find_path(disk.internal, "grants")
+                      : Json(JsonArray());
+    if (grants.get_array().size() >= grants_max) {
+      return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                             fmt::format("Disk '{}' has {} active grants already. Revoke them (az "
+                                         "disk revoke-access) first.",
+                                         disk.id.name(), grants_max)));
+    }
+    grants.get_array().emplace_back(grant);
+    set_path(disk.internal, "grants", grants);
+    set_path(disk.properties, "diskState", granted == "Write" ? "ActiveUpload" : "ActiveSAS");
+    TRY(change.put_fact(
+        grant_fact(grant),
+        JsonObject{{"resource", disk.id.text()},
+                   {"access", granted},
+                   {"expires", to_iso8601(change.now() + std::chrono::seconds(seconds))}}));
+    TRY(change.put(disk));
+    outcome.operation = TRY(change.start(model::Operation{.resource = disk.id,
+                                                          .surface = "DiskOperations",
+                                                          .location = disk.location,
+                                                          .state = model::OperationState::succeeded,
+                                                          .output = JsonObject{{"grant", grant}}}));
+    return {};
+  }));
+  return outcome;
+}
+
+// Ends every grant at once. For an upload the bytes are then checked and stored.
+Result<Outcome> end_access(const Call& call) {
+  Outcome outcome{.status = 202, .location_header = true};
+  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    auto disk = TRY(change.get(call.id));
+    if (!disk.operation.empty()) {
+      // The import that an earlier call started, say before its answer was lost.
+      outcome.operation = TRY(change.find_operation(disk.operation));
+      if (outcome.operation) return {};
+    }
+    const bool upload = string_at(disk.properties, "diskState") == "ActiveUpload";
+    TRY(revoke_grants(change, disk));
+    if (string_at(disk.properties, "diskState") == "ActiveSAS") {
+      set_path(disk.properties, "diskState", "Unattached");
+    }
+    outcome.operation = TRY(change.start(model::Operation{
+        .resource = disk.id,
+        .task = upload ? "import_upload" : "",
+        .surface = "DiskOperations",
+        .location = disk.location,
+        .state = upload ? model::OperationState::in_progress : model::OperationState::succeeded}));
+    if (upload) {
+      disk.operation = outcome.operation->id;
+      disk.provisioning = "Updating";
+    }
+    return change.put(disk);
+  }));
+  return outcome;
+}
+
+constexpr Action disk_actions[] = {
+    {"beginGetAccess", "beginGetAccess/action", "", begin_access},
+    {"endGetAccess", "endGetAccess/action", "", end_access},
+};
+
+}  // namespace
+
+std::string grant_fact(std::string_view grant) {
+  return fmt::format("grant/{}", grant);
+}
+
+namespace {
+
+// Disks and snapshots differ in names only.
+constexpr ResourceType row(std::string_view type, std::string_view label,
+                           Result<> (*check_name)(std::string_view)) {
+  return {.provider = "Microsoft.Compute",
+          .type = type,
+          .api_versions = versions_known,
+          .patch_since = "2016-04-30-preview",
+          .label = label,
+          .surface = "DiskOperations",
+          .created_status = 202,
+          .output = true,
+          .schema = &disk_schema,
+          .check_name = check_name,
+          .prepare = prepare_disk,
+          .removing = remove_disk,
+          .show = nullptr,
+          .actions = disk_actions};
+}
+
+}  // namespace
+
+const ResourceType disks = row(
+    "disks", "disk", [](std::string_view name) { return arm::check_disk_name(name, "diskName"); });
+const ResourceType snapshots = row("snapshots", "snapshot", [](std::string_view name) {
+  return arm::check_disk_name(name, "snapshotName");
+});
+
+}  // namespace pinaco::provider

@@ -1,0 +1,152 @@
+// Resource groups: they answer at once; only a delete takes longer, because it takes all that is
+// in the group with it.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "provider/platform.h"
+
+namespace pinaco::provider {
+namespace {
+
+arm::ResourceId group_of(const Call& call) {
+  return arm::ResourceId{.subscription = call.parts.at("subscription"),
+                         .group = call.parts.at("group"),
+                         .provider = {},
+                         .types = {},
+                         .names = {}};
+}
+
+JsonObject show_group(const model::Resource& group) {
+  JsonObject body{{"id", group.id.text()},
+                  {"name", group.id.group},
+                  {"type", "Microsoft.Resources/resourceGroups"},
+                  {"location", group.location}};
+  if (!group.tags.get_object().empty()) body["tags"] = group.tags;
+  body["properties"] = JsonObject{{"provisioningState", group.provisioning}};
+  return body;
+}
+
+Error deleting(const model::Resource& group) {
+  return arm::error(Kind::conflict, "ResourceGroupBeingDeleted",
+                    fmt::format("The resource group '{}' is in deprovisioning state and cannot "
+                                "perform this operation.",
+                                group.id.group));
+}
+
+Result<Json> tags_of(const Call& call) {
+  const Json* tags = find_path(call.body, "tags");
+  if (tags == nullptr || tags->is_null()) return Json(nullptr);
+  TRY(arm::check_tags(*tags));
+  return *tags;
+}
+
+}  // namespace
+
+Result<Outcome> put_group(const Call& call) {
+  const auto id = group_of(call);
+  TRY(arm::check_group_name(id.group));
+  const auto asked = string_at(call.body, "location");
+  if (asked.empty()) {
+    return fail(arm::error(Kind::invalid, "LocationRequired",
+                           "The location property is required for this definition."));
+  }
+  const Location* location = call.world.find_location(asked);
+  if (location == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& each : call.world.locations) names.push_back(each.name);
+    return fail(arm::error(
+        Kind::invalid, "LocationNotAvailableForResourceGroup",
+        fmt::format("The provided location '{}' is not available for resource group. List of "
+                    "available regions is '{}'.",
+                    asked.substr(0, 100), join(names, ","))));
+  }
+  const Json tags = TRY(tags_of(call));
+  Outcome outcome;
+  TRY(call.model.change(id.subscription, [&](model::Change& change) -> Result<> {
+    auto group = TRY(change.find(id));
+    outcome.status = group ? 200 : 201;
+    if (group && !group->operation.empty()) return fail(deleting(*group));
+    if (group && group->location != location->name) {
+      return fail(arm::error(
+          Kind::conflict, "InvalidResourceGroupLocation",
+          fmt::format("Invalid resource group location '{}'. The Resource group already exists in "
+                      "location '{}'.",
+                      location->name, group->location)));
+    }
+    if (!group) {
+      group = model::Resource{.id = id, .location = location->name, .created = change.now()};
+    }
+    group->tags = tags.is_null() ? Json(JsonObject()) : tags;
+    outcome.body = show_group(*group);
+    return change.put(*group);
+  }));
+  return outcome;
+}
+
+Result<Outcome> patch_group(const Call& call) {
+  const Json tags = TRY(tags_of(call));
+  Outcome outcome;
+  TRY(call.model.change(call.parts.at("subscription"), [&](model::Change& change) -> Result<> {
+    auto group = TRY(change.get(group_of(call)));
+    if (!group.operation.empty()) return fail(deleting(group));
+    if (!tags.is_null()) group.tags = tags;
+    outcome.body = show_group(group);
+    return change.put(group);
+  }));
+  return outcome;
+}
+
+Result<Outcome> get_group(const Call& call) {
+  return Outcome {
+    .body = show_group(TRY(call.model.get(group_of(call))))
+  };
+}
+
+Result<Outcome> head_group(const Call& call) {
+  return Outcome {
+    .status = TRY(call.model.find(group_of(call)))
+    ? 204 : 404
+  };
+}
+
+Result<Outcome> delete_group(const Call& call) {
+  const auto id = group_of(call);
+  Outcome outcome{.status = 202, .location_header = true};
+  TRY(call.model.change(id.subscription, [&](model::Change& change) -> Result<> {
+    auto group = TRY(change.get(id));
+    if (!group.operation.empty()) {
+      outcome.operation = TRY(change.find_operation(group.operation));
+      return {};
+    }
+    outcome.operation = TRY(change.start(model::Operation{.resource = group.id,
+                                                          .task = "delete_group",
+                                                          .surface = "operationresults",
+                                                          .location = group.location}));
+    group.operation = outcome.operation->id;
+    group.provisioning = "Deleting";
+    return change.put(group);
+  }));
+  return outcome;
+}
+
+Result<Outcome> list_groups(const Call& call) {
+  const arm::ResourceId groups{.subscription = call.parts.at("subscription"),
+                               .group = {},
+                               .provider = "Microsoft.Resources",
+                               .types = {"resourceGroups"},
+                               .names = {}};
+  Outcome outcome;
+  TRY(call.model.read(groups.subscription, [&](const model::View& view) -> Result<> {
+    const auto token = call.query.find("$skiptoken");
+    const auto page =
+        TRY(view.list(groups, token == call.query.end() ? std::string_view() : token->second, 100));
+    JsonArray rows;
+    for (const auto& group : page.rows) rows.push_back(show_group(group));
+    outcome.body = JsonObject{{"value", std::move(rows)}};
+    outcome.next = page.next;
+    return {};
+  }));
+  return outcome;
+}
+
+}  // namespace pinaco::provider

@@ -1,0 +1,30 @@
+// Operations of the platform itself: tenants, subscriptions, locations, providers, resource
+// groups, and where long operations are asked for.
+#pragma once
+
+#include "provider/provider.h"
+
+namespace pinaco::provider {
+
+// subscriptions.cc
+Result<Outcome> list_tenants(const Call& call);
+Result<Outcome> list_subscriptions(const Call& call);
+Result<Outcome> get_subscription(const Call& call);
+Result<Outcome> list_locations(const Call& call);
+Result<Outcome> list_providers(const Call& call);
+Result<Outcome> get_provider(const Call& call);
+Result<Outcome> list_resources_of_group(const Call& call);
+
+// groups.cc
+Result<Outcome> put_group(const Call& call);
+Result<Outcome> patch_group(const Call& call);
+Result<Outcome> get_group(const Call& call);
+Result<Outcome> head_group(const Call& call);
+Result<Outcome> delete_group(const Call& call);
+Result<Outcome> list_groups(const Call& call);
+
+// operations.cc
+Result<Outcome> get_operation(const Call& call);
+Result<Outcome> get_operation_result(const Call& call);
+
+}  // namespace pinaco::provider

@@ -1,0 +1,149 @@
+// The rules of each resource type: what a request must look like, what may change, what starts.
+//
+// What it is: one table row per resource type (types()) and per other operation (routes()). The
+// router, the providers list and docs/compatibility.md are made from these rows. Handlers are
+// pure but for the Model: no file, no socket, no pack; slow work is left behind as an operation.
+// Threads: everything from any thread. Lifetime: the rows are static; a Call lives for a request.
+// Limits: those of the Model; list pages of at most page_rows rows. Errors: ARM's codes and texts
+// (arm/arm.h).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arm/arm.h"
+#include "identity/identity.h"
+#include "model/model.h"
+
+namespace pinaco::provider {
+
+struct Location {
+  std::string name;          // "westeurope"
+  std::string display_name;  // "West Europe"
+  std::vector<std::string> zones;
+};
+
+// What the rules may look at besides rows.
+struct World {
+  std::vector<Location> locations;
+  int replicas_max = 10;  // of a version in a region
+  std::size_t galleries_max = 100;
+  std::size_t definitions_max = 1000;
+  std::size_t versions_max = 10'000;
+
+  const Location* find_location(std::string_view any_spelling) const;
+};
+
+// Query parameters; names in lower case, "$expand" with its sign.
+using Query = std::map<std::string, std::string>;
+
+struct Call {
+  std::string method;
+  arm::ResourceId id;
+  std::string api_version;
+  Json body = nullptr;  // null when there is none
+  Query query = {};
+  std::map<std::string, std::string> parts = {};  // {x} of a Route's pattern
+  identity::Caller caller = {};
+  model::Model& model;
+  const World& world;
+  const identity::Identity& identity;
+  std::string base_url = {};  // "https://host:port", as the client used it
+  // The signed link of a grant (beginGetAccess), given its subscription and id.
+  std::function<std::string(std::string_view subscription, std::string_view grant)> sign = {};
+
+  // A right on a resource that the request names: the source of a version, the image of a disk.
+  Result<> may_link(std::string_view action, const arm::ResourceId& linked) const;
+};
+
+struct Outcome {
+  int status = 200;
+  Json body = nullptr;                             // null: no body
+  int retry_after_s = 0;                           // 0: no header, but 1 beside an operation
+  std::optional<model::Operation> operation = {};  // adds the headers of a long operation
+  bool location_header = false;                    // and Location beside Azure-AsyncOperation
+  std::string next = {};                           // a list goes on here ($skiptoken)
+};
+
+using Handler = Result<Outcome> (*)(const Call& call);
+
+struct Schema;
+
+struct Action {
+  std::string_view name;   // "beginGetAccess"
+  std::string_view right;  // "beginGetAccess/action"
+  std::string_view since;  // api-version
+  Handler handler;
+};
+
+struct Draft;
+
+// One row: a resource type.
+struct ResourceType {
+  std::string_view provider;                       // "Microsoft.Compute"
+  std::string_view type;                           // "galleries/images/versions"
+  std::span<const std::string_view> api_versions;  // oldest first
+  std::string_view patch_since;                    // PATCH exists from here on
+  std::string_view label;                          // starts the paths in error messages
+  std::string_view surface;                        // where its long operations are asked for
+  int created_status;                              // 201, or 202 for disks
+  bool output;                                     // a finished operation shows the resource
+  const Schema* schema;
+  Result<> (*check_name)(std::string_view name);
+  // Rules across members and rows, inside the transaction of PUT and PATCH: completes the draft,
+  // may start an operation.
+  Result<> (*prepare)(Draft& draft);
+  // Before a delete: refuses, or leaves a task in the operation.
+  Result<> (*removing)(const Call& call, model::Change& change, const model::Resource& resource);
+  // Adds what is shown but not stored in properties.
+  void (*show)(const Call& call, const model::Resource& resource, JsonObject& properties);
+  std::span<const Action> actions;
+};
+
+// A PUT or PATCH on its way to becoming a row.
+struct Draft {
+  const Call& call;
+  const ResourceType& type;
+  model::Change& change;
+  const std::optional<model::Resource>& current;
+  model::Resource wanted;
+  std::string task = {};      // a worker goes on with it; empty: done with the transaction
+  Json input = JsonObject();  // for that worker
+};
+
+// One row: an operation that is not a tracked resource's.
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "/subscriptions/{subscription}/locations"; {x} is one segment
+  std::span<const std::string_view> api_versions;
+  std::string_view right;  // "Microsoft.Resources/subscriptions/read"; empty: any caller
+  std::string_view about;
+  Handler handler;
+};
+
+std::span<const ResourceType> types();
+std::span<const Route> routes();
+std::span<const std::string_view> namespaces();  // resource providers with at least one type
+const ResourceType* find_type(std::string_view provider, std::string_view type);
+
+// The handlers that every resource type shares.
+Result<Outcome> put_resource(const ResourceType& type, const Call& call);
+Result<Outcome> patch_resource(const ResourceType& type, const Call& call);
+Result<Outcome> get_resource(const ResourceType& type, const Call& call);
+Result<Outcome> delete_resource(const ResourceType& type, const Call& call);
+Result<Outcome> list_resources(const ResourceType& type, const Call& call);
+
+// A resource as this api-version shows it.
+Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
+
+// The version a gallery image reference means in a region, with its contents there: an exact
+// version, or the latest of a definition.
+Result<model::Resource> resolve_image(const Call& call, const model::View& view,
+                                      const arm::ResourceId& reference, std::string_view location);
+
+}  // namespace pinaco::provider

@@ -1,0 +1,318 @@
+// Sources of image versions, and what a gallery image reference means.
+#include "provider/sources.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/text.h"
+
+namespace pinaco::provider {
+namespace {
+
+constexpr const char* profile = "galleryImageVersion.properties.storageProfile";
+
+std::int64_t gib_up(std::int64_t bytes) {
+  return (bytes + (1 << 30) - 1) >> 30;
+}
+
+bool is_type(const arm::ResourceId& id, std::string_view type) {
+  return iequals(id.provider, "Microsoft.Compute") && iequals(id.type(), type) && id.is_resource();
+}
+
+Error not_found(std::string_view id) {
+  return arm::error(Kind::not_found, "NotFound",
+                    fmt::format("Source {} is not found. Please check source exists, and is in the "
+                                "same region as gallery image version being created.",
+                                id));
+}
+
+Result<arm::ResourceId> parse_source(std::string_view text, std::string_view path) {
+  auto id = arm::ResourceId::parse(text);
+  if (id && id->is_resource() && !id->group.empty()) return *id;
+  return fail(arm::error(
+      Kind::invalid, "LinkedInvalidPropertyId",
+      fmt::format(
+          "Property id '{}' at path 'properties.storageProfile.{}' is invalid. Expect fully "
+          "qualified resource Id that start with '/subscriptions/{{subscriptionId}}' or "
+          "'/providers/{{resourceProviderNamespace}}/'.",
+          text.substr(0, 300), path)));
+}
+
+// The row of a source in the draft's subscription, in the version's region.
+Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& id,
+                                    std::string_view type) {
+  if (!iequals(id.subscription, draft.change.subscription())) return fail(not_found(id.text()));
+  TRY(draft.call.may_link(fmt::format("Microsoft.Compute/{}/read", type), id));
+  auto row = TRY(draft.change.find(id));
+  if (!row) return fail(not_found(id.text()));
+  return std::move(*row);
+}
+
+// One disk-level source: a managed disk or a snapshot.
+Result<Json> disk_content(const Draft& draft, const Json& image, std::string_view path,
+                          const model::Resource& definition) {
+  if (!string_at(image, "source.uri").empty() ||
+      !string_at(image, "source.storageAccountId").empty()) {
+    return fail(arm::error(
+        Kind::invalid, "OperationNotAllowed",
+        "A VHD in a storage account cannot be a source on this server yet. Upload it to a managed "
+        "disk (az disk create --upload-type Upload) and use the disk.",
+        fmt::format("{}.{}.source", profile, path)));
+  }
+  const auto text = string_at(image, "source.id");
+  const auto id = TRY(parse_source(text, fmt::format("{}.source.id", path)));
+  const bool disk = is_type(id, "disks");
+  if (!disk && !is_type(id, "snapshots")) {
+    return fail(arm::invalid_parameter(
+        fmt::format("{}.{}.source.id", profile, path),
+        fmt::format("The source id: {} must be a managed disk or snapshot.", id.text())));
+  }
+  const auto row = TRY(find_source(draft, id, disk ? "disks" : "snapshots"));
+  if (row.location != draft.wanted.location) return fail(not_found(id.text()));
+  if (path == "osDiskImage") {
+    const auto os = string_at(row.properties, "osType");
+    const auto wanted = string_at(definition.properties, "osType");
+    if (!os.empty() && os != wanted) {
+      return fail(arm::error(
+          Kind::conflict, "Conflict",
+          fmt::format("The resource with id '{}' has a different OS type ['{}'] than the parent "
+                      "gallery image OS type generation ['{}'].",
+                      id.text(), os, wanted)));
+    }
+  }
+  return content_of_disk(row);
+}
+
+// Another gallery's version: its contents, if they are in this version's region.
+Result<Json> version_contents(Draft& draft, const arm::ResourceId& id,
+                              const model::Resource& definition) {
+  const auto row = TRY(find_source(draft, id, "galleries/images/versions"));
+  const Json* region = find_path(row.internal, "regions." + draft.wanted.location);
+  if (region == nullptr || string_at(*region, "state") != "Completed") {
+    return fail(not_found(id.text()));
+  }
+  const auto parent = TRY(draft.change.get(row.id.parent()));
+  const auto differs = [&](const char* member) {
+    return string_at(parent.properties, member) != string_at(definition.properties, member);
+  };
+  if (differs("osType")) {
+    return fail(arm::error(
+        Kind::conflict, "Conflict",
+        fmt::format("The resource with id '{}' has a different OS type ['{}'] than the parent "
+                    "gallery image OS type generation ['{}'].",
+                    id.text(), string_at(parent.properties, "osType"),
+                    string_at(definition.properties, "osType"))));
+  }
+  if (differs("osState")) {
+    return fail(arm::error(
+        Kind::invalid, "BadRequest",
+        fmt::format("The resource with id '{}' has a different OS state ['{}'] than the parent "
+                    "gallery image OS state ['{}'].",
+                    id.text(), string_at(parent.properties, "osState"),
+                    string_at(definition.properties, "osState"))));
+  }
+  const Json* contents = find_path(row.internal, "contents");
+  CHECK(contents != nullptr);
+  return *contents;
+}
+
+// A source for the whole version: managed image, VM or another version.
+Result<Json> whole_contents(Draft& draft, std::string_view text,
+                            const model::Resource& definition) {
+  const auto id = TRY(parse_source(text, "source.id"));
+  if (is_type(id, "galleries/images/versions")) return version_contents(draft, id, definition);
+  if (is_type(id, "images") || is_type(id, "virtualMachines")) {
+    return fail(arm::error(
+        Kind::invalid, "OperationNotAllowed",
+        fmt::format("The source '{}' is a {}, which this server does not take yet. Use a managed "
+                    "disk, a snapshot or another gallery image version.",
+                    id.text(), id.types.back() == "images" ? "managed image" : "virtual machine"),
+        fmt::format("{}.source.id", profile)));
+  }
+  return fail(arm::invalid_parameter(
+      fmt::format("{}.source.id", profile),
+      fmt::format("The source id: {} must either be a managed image, virtual machine or another "
+                  "gallery image version",
+                  id.text())));
+}
+
+Error one_source() {
+  return arm::invalid_parameter(
+      profile,
+      "The gallery artifact version source can only be specified either directly under "
+      "storageProfile or within individual OS or data disks. One and only one source type (user "
+      "image, snapshot, disk, virtual machine) can be provided.");
+}
+
+Result<JsonArray> data_contents(const Draft& draft, const Json& disks,
+                                const model::Resource& definition, std::set<std::string>& sources) {
+  JsonArray contents;
+  std::set<std::int64_t> luns;
+  for (std::size_t i = 0; i < disks.get_array().size(); i++) {
+    const Json& image = disks.get_array()[i];
+    const auto path = fmt::format("dataDiskImages[{}]", i);
+    if (find_path(image, "lun") == nullptr) {
+      return fail(arm::missing_parameter(fmt::format("{}.{}.lun", profile, path)));
+    }
+    const auto lun = int_at(image, "lun");
+    if (lun < 0 || lun > 63) {
+      return fail(arm::out_of_range(fmt::format("{}.{}.lun", profile, path), lun, 0, 63));
+    }
+    if (!luns.insert(lun).second) {
+      return fail(arm::invalid_parameter(
+          fmt::format("{}.dataDiskImages", profile),
+          "Duplicated lun numbers have been detected in the input data disks. Lun number must be "
+          "unique for each data disk."));
+    }
+    if (!sources.insert(to_lower(string_at(image, "source.id"))).second) {
+      return fail(arm::invalid_parameter(
+          fmt::format("{}.dataDiskImages", profile),
+          "Duplicated source ids are found in the input disks. Source id should be unique for each "
+          "disk."));
+    }
+    Json content = TRY(disk_content(draft, image, path, definition));
+    set_path(content, "role", "data");
+    set_path(content, "lun", lun);
+    contents.push_back(std::move(content));
+  }
+  return contents;
+}
+
+// sizeInGB of each disk, which clients read back.
+void write_sizes(Json& properties, const JsonArray& contents) {
+  JsonArray data;
+  const Json* given = find_path(properties, "storageProfile.dataDiskImages");
+  for (const Json& content : contents) {
+    const auto size = gib_up(int_at(content, "sizeBytes"));
+    if (string_at(content, "role") == "os") {
+      set_path(properties, "storageProfile.osDiskImage.sizeInGB", size);
+      if (string_at(properties, "storageProfile.osDiskImage.hostCaching").empty()) {
+        set_path(properties, "storageProfile.osDiskImage.hostCaching", "ReadWrite");
+      }
+      continue;
+    }
+    Json image = JsonObject{{"lun", int_at(content, "lun")}};
+    if (given != nullptr) {
+      for (const Json& each : given->get_array()) {
+        if (int_at(each, "lun") == int_at(content, "lun")) image = each;
+      }
+    }
+    set_path(image, "sizeInGB", size);
+    data.push_back(std::move(image));
+  }
+  if (!data.empty()) set_path(properties, "storageProfile.dataDiskImages", std::move(data));
+}
+
+}  // namespace
+
+Result<Json> content_of_disk(const model::Resource& disk) {
+  const auto state = string_at(disk.properties, "diskState");
+  const Json* content = find_path(disk.internal, "content");
+  if (content == nullptr || state == "ActiveUpload" || state == "ReadyToUpload") {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("The disk '{}' holds no image yet (its state is '{}'). Upload the VHD and "
+                    "revoke the access (az disk revoke-access) first.",
+                    disk.id.name(), state)));
+  }
+  return *content;
+}
+
+Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition) {
+  Json& properties = draft.wanted.properties;
+  const auto legacy = string_at(properties, "publishingProfile.source.managedImage.id");
+  const auto whole = string_at(properties, "storageProfile.source.id");
+  const auto machine = string_at(properties, "storageProfile.source.virtualMachineId");
+  const auto community = string_at(properties, "storageProfile.source.communityGalleryImageId");
+  const Json* os = find_path(properties, "storageProfile.osDiskImage.source");
+  const Json* data = find_path(properties, "storageProfile.dataDiskImages");
+  const int given = !legacy.empty() + !whole.empty() + !machine.empty() + !community.empty() +
+                    (os != nullptr || data != nullptr);
+  if (given != 1) return fail(one_source());
+  if (!community.empty()) {
+    return fail(arm::error(Kind::invalid, "OperationNotAllowed",
+                           "A community gallery image cannot be a source on this server yet.",
+                           fmt::format("{}.source.communityGalleryImageId", profile)));
+  }
+  JsonArray contents;
+  if (os == nullptr && data == nullptr) {
+    const auto text = !legacy.empty() ? legacy : !whole.empty() ? whole : machine;
+    contents = TRY(whole_contents(draft, text, definition))
+    .get_array();
+  } else {
+    if (os == nullptr) {
+      return fail(arm::missing_parameter(fmt::format("{}.osDiskImage", profile)));
+    }
+    std::set<std::string> sources{to_lower(string_at(*os, "id"))};
+    Json content = TRY(disk_content(draft, *find_path(properties, "storageProfile.osDiskImage"),
+                                    "osDiskImage", definition));
+    set_path(content, "role", "os");
+    contents.push_back(std::move(content));
+    if (data != nullptr) {
+      for (Json& each : TRY(data_contents(draft, *data, definition, sources))) {
+        contents.push_back(std::move(each));
+      }
+    }
+  }
+  write_sizes(properties, contents);
+  return Json(std::move(contents));
+}
+
+Result<model::Resource> resolve_image(const Call& call, const model::View& view,
+                                      const arm::ResourceId& reference, std::string_view location) {
+  const auto gone = [&] {
+    return arm::error(
+        Kind::not_found, "GalleryImageNotFound",
+        fmt::format("\"The gallery image {} is not available in {} region. Please contact image "
+                    "owner to replicate to this region, or change your requested region.\"",
+                    reference.text(), location),
+        "imageReference");
+  };
+  auto id = reference;
+  const bool exact = is_type(id, "galleries/images/versions") && !iequals(id.name(), "latest");
+  if (is_type(id, "galleries/images/versions") && !exact) id = id.parent();
+  if (!exact && !is_type(id, "galleries/images")) {
+    return fail(arm::invalid_parameter(
+        "imageReference", fmt::format("'{}' is not a gallery image definition or version. Expect "
+                                      "…/galleries/{{gallery}}/images/{{definition}}"
+                                      "[/versions/{{version}}].",
+                                      reference.text())));
+  }
+  if (!iequals(id.subscription, view.subscription())) return fail(gone());
+  const auto state_in = [&](const model::Resource& version) {
+    const Json* region = find_path(version.internal, "regions." + std::string(location));
+    return region == nullptr ? std::string_view() : string_at(*region, "state");
+  };
+  if (exact) {
+    TRY(call.may_link("Microsoft.Compute/galleries/images/versions/read", id));
+    auto version = TRY(view.find(id));
+    // A version can be opened while its blocks still arrive: what is missing here is read from a
+    // region that has it.
+    const auto state = version ? state_in(*version) : std::string_view();
+    if (state != "Completed" && state != "Replicating") return fail(gone());
+    return std::move(*version);
+  }
+  TRY(call.may_link("Microsoft.Compute/galleries/images/read", id));
+  std::optional<model::Resource> latest;
+  arm::VersionNumber highest;
+  for (auto& version : TRY(view.list_all(id.child("versions", "")))) {
+    const auto number = TRY(arm::parse_version_name(version.id.name()));
+    if (bool_at(version.properties, "publishingProfile.excludeFromLatest")) continue;
+    if (version.provisioning == "Failed" || state_in(version) != "Completed") continue;
+    bool excluded = false;
+    for (const Json& region :
+         find_path(version.properties, "publishingProfile.targetRegions")->get_array()) {
+      const Location* known = call.world.find_location(string_at(region, "name"));
+      excluded = excluded || (known != nullptr && known->name == location &&
+                              bool_at(region, "excludeFromLatest"));
+    }
+    if (excluded || (latest && number < highest)) continue;
+    highest = number;
+    latest = std::move(version);
+  }
+  if (!latest) return fail(gone());
+  return std::move(*latest);
+}
+
+}  // namespace pinaco::provider

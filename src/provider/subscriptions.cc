@@ -1,0 +1,194 @@
+// Tenants, subscriptions, their locations and resource providers: what a client reads before it
+// does anything.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "provider/platform.h"
+
+namespace pinaco::provider {
+namespace {
+
+JsonObject show_subscription(const identity::Subscription& subscription) {
+  return {{"id", "/subscriptions/" + subscription.id},
+          {"subscriptionId", subscription.id},
+          {"tenantId", subscription.tenant},
+          {"displayName", subscription.name},
+          {"state", "Enabled"},
+          {"subscriptionPolicies", JsonObject{{"locationPlacementId", "Public_2014-09-01"},
+                                              {"quotaId", "PayAsYouGo_2014-09-01"},
+                                              {"spendingLimit", "Off"}}},
+          {"authorizationSource", "RoleBased"},
+          {"managedByTenants", JsonArray()}};
+}
+
+JsonArray display_names(const World& world) {
+  JsonArray names;
+  for (const auto& location : world.locations) names.emplace_back(location.display_name);
+  return names;
+}
+
+JsonObject show_type(const World& world, std::string_view type,
+                     std::span<const std::string_view> api_versions, bool tracked) {
+  JsonArray versions;
+  for (auto version = api_versions.rbegin(); version != api_versions.rend(); ++version) {
+    versions.emplace_back(*version);
+  }
+  JsonArray zones;
+  for (const auto& location : world.locations) {
+    if (location.zones.empty()) continue;
+    JsonArray names;
+    for (const auto& zone : location.zones) names.emplace_back(zone);
+    zones.push_back(JsonObject{{"location", location.display_name}, {"zones", std::move(names)}});
+  }
+  return {{"resourceType", type},
+          {"locations", display_names(world)},
+          {"apiVersions", std::move(versions)},
+          {"zoneMappings", std::move(zones)},
+          {"capabilities", tracked ? "SupportsTags, SupportsLocation" : "None"}};
+}
+
+JsonObject show_provider(const Call& call, std::string_view subscription, std::string_view name) {
+  JsonArray rows;
+  for (const auto& type : types()) {
+    if (type.provider == name) {
+      rows.push_back(show_type(call.world, type.type, type.api_versions, true));
+    }
+  }
+  // Operations that live below a provider, "locations/capsOperations", and the platform's own.
+  for (const auto& route : routes()) {
+    const auto below = fmt::format("/providers/{}/", name);
+    const auto at = route.pattern.find(below);
+    std::string type;
+    if (at != std::string_view::npos) {
+      std::vector<std::string> words;
+      for (const auto part : split(route.pattern.substr(at + below.size()), '/')) {
+        if (!part.starts_with('{')) words.emplace_back(part);
+      }
+      type = join(words, "/");
+    } else if (name == "Microsoft.Resources") {
+      if (route.pattern.ends_with("/resourcegroups/{group}") && route.method == "PUT") {
+        type = "resourceGroups";
+      } else if (route.pattern == "/subscriptions/{subscription}") {
+        type = "subscriptions";
+      } else if (route.pattern == "/tenants") {
+        type = "tenants";
+      }
+    }
+    if (!type.empty()) rows.push_back(show_type(call.world, type, route.api_versions, false));
+  }
+  return {{"id", fmt::format("/subscriptions/{}/providers/{}", subscription, name)},
+          {"namespace", name},
+          {"registrationState", "Registered"},
+          {"registrationPolicy", "RegistrationFree"},
+          {"resourceTypes", std::move(rows)}};
+}
+
+Result<identity::Subscription> find_subscription(const Call& call) {
+  for (auto& each : TRY(call.identity.subscriptions())) {
+    if (iequals(each.id, call.parts.at("subscription"))) return std::move(each);
+  }
+  return fail(arm::error(
+      Kind::not_found, "SubscriptionNotFound",
+      fmt::format("The subscription '{}' could not be found.", call.parts.at("subscription"))));
+}
+
+}  // namespace
+
+Result<Outcome> list_tenants(const Call& call) {
+  return Outcome{.body = JsonObject{
+                     {"value", JsonArray{JsonObject{{"id", "/tenants/" + call.identity.tenant()},
+                                                    {"tenantId", call.identity.tenant()},
+                                                    {"tenantCategory", "Home"},
+                                                    {"displayName", "Pinaco"},
+                                                    {"countryCode", ""},
+                                                    {"domains", JsonArray()}}}}}};
+}
+
+Result<Outcome> list_subscriptions(const Call& call) {
+  JsonArray rows;
+  for (const auto& each : TRY(call.identity.subscriptions()))
+    rows.push_back(show_subscription(each));
+  const auto count = static_cast<std::int64_t>(rows.size());
+  return Outcome{.body = JsonObject{{"value", std::move(rows)},
+                                    {"count", JsonObject{{"type", "Total"}, {"value", count}}}}};
+}
+
+Result<Outcome> get_subscription(const Call& call) {
+  return Outcome {
+    .body = show_subscription(TRY(find_subscription(call)))
+  };
+}
+
+Result<Outcome> list_locations(const Call& call) {
+  JsonArray rows;
+  for (const auto& location : call.world.locations) {
+    rows.push_back(JsonObject{{"id", fmt::format("/subscriptions/{}/locations/{}",
+                                                 call.parts.at("subscription"), location.name)},
+                              {"name", location.name},
+                              {"type", "Region"},
+                              {"displayName", location.display_name},
+                              {"regionalDisplayName", location.display_name},
+                              {"metadata", JsonObject{{"regionType", "Physical"},
+                                                      {"regionCategory", "Recommended"},
+                                                      {"geographyGroup", location.display_name},
+                                                      {"longitude", "0"},
+                                                      {"latitude", "0"},
+                                                      {"physicalLocation", location.display_name},
+                                                      {"pairedRegion", JsonArray()}}}});
+  }
+  return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
+}
+
+Result<Outcome> list_providers(const Call& call) {
+  JsonArray rows;
+  for (const auto name : namespaces()) {
+    rows.push_back(show_provider(call, call.parts.at("subscription"), name));
+  }
+  return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
+}
+
+Result<Outcome> get_provider(const Call& call) {
+  for (const auto name : namespaces()) {
+    if (iequals(name, call.parts.at("provider"))) {
+      return Outcome{.body = show_provider(call, call.parts.at("subscription"), name)};
+    }
+  }
+  return fail(arm::error(
+      Kind::not_found, "InvalidResourceNamespace",
+      fmt::format("The resource namespace '{}' is invalid.", call.parts.at("provider"))));
+}
+
+Result<Outcome> list_resources_of_group(const Call& call) {
+  JsonArray rows;
+  const auto group = call.parts.find("group");
+  TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
+    arm::ResourceId collection{.subscription = view.subscription(),
+                               .group = group == call.parts.end() ? "" : group->second,
+                               .provider = {},
+                               .types = {},
+                               .names = {}};
+    if (!collection.group.empty()) TRY(view.get(collection));
+    for (const auto& type : types()) {
+      collection.provider = type.provider;
+      collection.types.clear();
+      for (const auto part : split(type.type, '/')) collection.types.emplace_back(part);
+      for (const auto& row : TRY(view.list_all(collection))) {
+        JsonObject item{{"id", row.id.text()},
+                        {"name", row.id.nested_name()},
+                        {"type", row.id.full_type()},
+                        {"location", row.location}};
+        if (!row.tags.get_object().empty()) item["tags"] = row.tags;
+        if (!row.sku.is_null()) item["sku"] = row.sku;
+        item["provisioningState"] = row.provisioning;
+        item["createdTime"] = to_iso8601(row.created);
+        rows.push_back(std::move(item));
+      }
+    }
+    return {};
+  }));
+  return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
+}
+
+}  // namespace pinaco::provider

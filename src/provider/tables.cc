@@ -1,0 +1,98 @@
+// The two tables that everything is made from: resource types, and the platform's operations.
+#include "base/text.h"
+#include "provider/disks.h"
+#include "provider/galleries.h"
+#include "provider/platform.h"
+#include "provider/provider.h"
+
+namespace pinaco::provider {
+namespace {
+
+constexpr std::string_view resource_versions[] = {
+    "2014-04-01", "2015-11-01", "2016-02-01", "2016-06-01", "2016-09-01", "2017-05-10",
+    "2018-02-01", "2018-05-01", "2019-05-01", "2019-07-01", "2019-08-01", "2019-10-01",
+    "2020-06-01", "2020-08-01", "2020-10-01", "2021-01-01", "2021-04-01", "2022-09-01",
+    "2023-07-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-03-01", "2025-04-01"};
+
+constexpr std::string_view subscription_versions[] = {
+    "2014-04-01", "2015-11-01", "2016-06-01", "2018-02-01", "2018-06-01",
+    "2019-06-01", "2019-10-01", "2019-11-01", "2020-01-01", "2021-01-01",
+    "2021-04-01", "2022-09-01", "2022-12-01"};
+
+constexpr std::string_view operation_versions[] = {"*"};
+
+constexpr Route platform[] = {
+    {"GET", "/tenants", subscription_versions, "", "tenants of the caller", list_tenants},
+    {"GET", "/subscriptions", subscription_versions, "", "subscriptions of the caller",
+     list_subscriptions},
+    {"GET", "/subscriptions/{subscription}", subscription_versions,
+     "Microsoft.Resources/subscriptions/read", "one subscription", get_subscription},
+    {"GET", "/subscriptions/{subscription}/locations", subscription_versions,
+     "Microsoft.Resources/subscriptions/locations/read", "the regions", list_locations},
+    {"GET", "/subscriptions/{subscription}/providers", resource_versions,
+     "Microsoft.Resources/subscriptions/providers/read", "resource providers", list_providers},
+    {"GET", "/subscriptions/{subscription}/providers/{provider}", resource_versions,
+     "Microsoft.Resources/subscriptions/providers/read", "one resource provider", get_provider},
+    {"POST", "/subscriptions/{subscription}/providers/{provider}/register", resource_versions,
+     "Microsoft.Resources/subscriptions/providers/register/action",
+     "registration, which every provider here always has", get_provider},
+    {"GET", "/subscriptions/{subscription}/resources", resource_versions,
+     "Microsoft.Resources/subscriptions/resources/read", "all resources (no $filter)",
+     list_resources_of_group},
+    {"GET", "/subscriptions/{subscription}/resourcegroups", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/read", "resource groups", list_groups},
+    {"PUT", "/subscriptions/{subscription}/resourcegroups/{group}", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/write", "create or update", put_group},
+    {"PATCH", "/subscriptions/{subscription}/resourcegroups/{group}", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/write", "change tags", patch_group},
+    {"GET", "/subscriptions/{subscription}/resourcegroups/{group}", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/read", "one resource group", get_group},
+    {"HEAD", "/subscriptions/{subscription}/resourcegroups/{group}", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/read", "does it exist", head_group},
+    {"DELETE", "/subscriptions/{subscription}/resourcegroups/{group}", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/delete", "with all that is in it",
+     delete_group},
+    {"GET", "/subscriptions/{subscription}/resourcegroups/{group}/resources", resource_versions,
+     "Microsoft.Resources/subscriptions/resourceGroups/read", "resources of a group (no $filter)",
+     list_resources_of_group},
+    {"GET", "/subscriptions/{subscription}/operationresults/{operation}", operation_versions,
+     "Microsoft.Resources/subscriptions/operationresults/read", "result of a long operation",
+     get_operation_result},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "capsOperations/{operation}",
+     operation_versions, "Microsoft.Compute/locations/capsOperations/read",
+     "long operations of galleries", get_operation},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "DiskOperations/{operation}",
+     operation_versions, "Microsoft.Compute/locations/diskOperations/read",
+     "long operations of disks and snapshots", get_operation},
+};
+
+constexpr std::string_view known_namespaces[] = {"Microsoft.Compute", "Microsoft.Resources"};
+
+}  // namespace
+
+std::span<const ResourceType> types() {
+  static const ResourceType rows[] = {galleries, image_definitions, image_versions, disks,
+                                      snapshots};
+  return rows;
+}
+
+std::span<const Route> routes() {
+  return platform;
+}
+
+std::span<const std::string_view> namespaces() {
+  return known_namespaces;
+}
+
+const ResourceType* find_type(std::string_view provider, std::string_view type) {
+  for (const ResourceType& row : types()) {
+    if (iequals(row.provider, provider) && iequals(row.type, type)) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace pinaco::provider

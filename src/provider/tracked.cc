@@ -1,0 +1,327 @@
+// What every resource type shares: PUT, PATCH, GET, DELETE and lists, as one transaction each.
+// The differences are in the type's row and schema.
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "provider/provider.h"
+#include "provider/schema.h"
+
+namespace pinaco::provider {
+namespace {
+
+constexpr std::size_t page_rows = 100;
+
+constexpr std::string_view envelope_members[] = {
+    "id",   "name",     "type", "location",         "tags",       "properties", "sku", "zones",
+    "etag", "identity", "plan", "extendedLocation", "systemData", "managedBy",  "kind"};
+
+Error bad_content(std::string_view what) {
+  return arm::error(
+      Kind::invalid, "InvalidRequestContent",
+      fmt::format("The request content was invalid and could not be deserialized: '{}'.", what));
+}
+
+Result<const JsonObject*> envelope_of(const Json& body) {
+  if (!body.is_object()) return fail(bad_content("a JSON object is expected"));
+  for (const auto& member : body.get_object()) {
+    bool known = member.value().is_null();
+    for (const auto name : envelope_members) known = known || iequals(name, member.key());
+    if (!known) {
+      return fail(
+          bad_content(fmt::format("Could not find member '{}' on object of type "
+                                  "'ResourceDefinition'. Path '{}'",
+                                  std::string_view(member.key()), std::string_view(member.key()))));
+    }
+  }
+  return &body.get_object();
+}
+
+Json member_or_null(const JsonObject& object, std::string_view name) {
+  const Json* found = find_member(object, name);
+  return found == nullptr ? Json(nullptr) : *found;
+}
+
+Result<std::string> location_of(const ResourceType& type, const Call& call,
+                                const JsonObject& envelope) {
+  const Json location = member_or_null(envelope, "location");
+  if (!location.is_string() || location.get_string().empty()) {
+    return fail(arm::error(Kind::invalid, "LocationRequired",
+                           "The location property is required for this definition."));
+  }
+  const std::string name(location.get_string());
+  if (const Location* known = call.world.find_location(name)) return known->name;
+  std::vector<std::string> names;
+  for (const Location& each : call.world.locations) names.push_back(each.name);
+  return fail(arm::error(
+      Kind::invalid, "LocationNotAvailableForResourceType",
+      fmt::format("The provided location '{}' is not available for resource type '{}/{}'. List of "
+                  "available regions for the resource type is '{}'.",
+                  name.substr(0, 100), type.provider, type.type, join(names, ","))));
+}
+
+Result<> check_parents(const Call& call, const model::Change& change) {
+  const auto group = TRY(change.find(call.id.group_id()));
+  if (!group) return fail(arm::group_not_found(call.id.group));
+  if (!group->operation.empty()) {
+    return fail(arm::error(Kind::conflict, "ResourceGroupBeingDeleted",
+                           fmt::format("The resource group '{}' is in deprovisioning state and "
+                                       "cannot perform this operation.",
+                                       call.id.group)));
+  }
+  if (call.id.types.size() > 1 && !TRY(change.find(call.id.parent()))) {
+    return fail(arm::parent_not_found(call.id.parent()));
+  }
+  return {};
+}
+
+std::string body_digest(const Call& call) {
+  return Digest::of(as_bytes(call.method + to_text(call.body))).hex();
+}
+
+Error busy_with(const model::Resource& resource) {
+  return arm::error(Kind::conflict, "Conflict",
+                    fmt::format("Another operation ({}) is working on '{}'. Wait until it has "
+                                "ended and try again.",
+                                resource.provisioning, resource.id.text()));
+}
+
+Outcome accepted(const ResourceType& type, const Call& call, const model::Resource& resource,
+                 std::optional<model::Operation> operation, int status) {
+  Outcome outcome{.status = status, .body = show(type, call, resource)};
+  outcome.location_header = status == 202;
+  outcome.operation = std::move(operation);
+  return outcome;
+}
+
+// One PUT or PATCH inside its transaction.
+Result<Outcome> write(const ResourceType& type, const Call& call, model::Change& change,
+                      const JsonObject& envelope, std::string location, bool patch) {
+  TRY(check_parents(call, change));
+  const auto current = TRY(change.find(call.id));
+  if (patch && !current) return fail(arm::resource_not_found(call.id));
+  const int status = patch ? (type.created_status == 202 ? 202 : 200)
+                           : (current && type.created_status != 202 ? 200 : type.created_status);
+  if (current && !current->operation.empty()) {
+    // The same request again, say after a lost answer, is answered with the operation it started.
+    const auto running = TRY(change.find_operation(current->operation));
+    if (running && string_at(running->input, "body") == body_digest(call)) {
+      return accepted(type, call, *current, running,
+                      current->provisioning == "Creating" ? type.created_status : status);
+    }
+    return fail(busy_with(*current));
+  }
+  if (current && !patch && !iequals(current->location, location)) {
+    return fail(arm::error(
+        Kind::conflict, "InvalidResourceLocation",
+        fmt::format("The resource '{}' already exists in location '{}' in resource group '{}'. A "
+                    "resource with the same name cannot be created in location '{}'. Please select "
+                    "a new resource name.",
+                    call.id.name(), current->location, call.id.group, location)));
+  }
+  // A creation that failed never was: the next PUT starts over.
+  const bool fresh = !current || (!patch && current->provisioning == "Failed" &&
+                                  !bool_at(current->internal, "created"));
+  Draft draft{.call = call, .type = type, .change = change, .current = current, .wanted = {}};
+  model::Resource& wanted = draft.wanted;
+  if (current) wanted = *current;
+  if (fresh) {
+    wanted = model::Resource{.id = call.id, .location = location, .created = change.now()};
+    wanted.id.subscription = change.subscription();
+  }
+  const Update update = fresh ? Update::create : patch ? Update::merge : Update::replace;
+  const Json before = fresh ? Json(nullptr) : Json(current->properties);
+  wanted.properties = TRY(accept(*type.schema, type.label, call.api_version,
+                                 member_or_null(envelope, "properties"), before, update));
+  const Json tags = member_or_null(envelope, "tags");
+  if (!tags.is_null()) {
+    TRY(arm::check_tags(tags));
+    wanted.tags = tags;
+  } else if (!patch) {
+    wanted.tags = JsonObject();
+  }
+  for (const auto& [name, into] : {std::pair{"sku", &wanted.sku}, {"zones", &wanted.zones}}) {
+    const Json said = member_or_null(envelope, name);
+    if (!said.is_null()) *into = said;
+  }
+  TRY(type.prepare(draft));
+
+  std::optional<model::Operation> operation;
+  if (!type.surface.empty()) {
+    set_path(draft.input, "body", body_digest(call));
+    const bool ended = draft.task.empty();
+    operation = TRY(change.start(model::Operation{
+        .resource = wanted.id,
+        .task = draft.task,
+        .surface = std::string(type.surface),
+        .location = wanted.location,
+        .state = ended ? model::OperationState::succeeded : model::OperationState::in_progress,
+        .input = draft.input,
+        .output = type.output ? Json(JsonObject{{"resource", true}}) : Json(nullptr)}));
+  }
+  wanted.provisioning = fresh ? "Creating" : "Updating";
+  Outcome outcome = accepted(type, call, wanted, operation, status);
+  if (draft.task.empty()) {
+    wanted.provisioning = "Succeeded";
+    set_path(wanted.internal, "created", true);
+    wanted.operation.clear();
+  } else {
+    wanted.operation = operation->id;
+  }
+  TRY(change.put(wanted));
+  return outcome;
+}
+
+Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool patch) {
+  const JsonObject* envelope = TRY(envelope_of(call.body));
+  std::string location;
+  if (!patch) location = TRY(location_of(type, call, *envelope));
+  std::optional<Outcome> outcome;
+  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    outcome = TRY(write(type, call, change, *envelope, location, patch));
+    return {};
+  }));
+  return std::move(*outcome);
+}
+
+// Rows of the types right below, as "Microsoft.Compute/galleries/g/images/i".
+Result<std::vector<std::string>> children_of(const model::View& view, const arm::ResourceId& id) {
+  std::vector<std::string> names;
+  for (const ResourceType& below : types()) {
+    if (below.provider != id.provider || !below.type.starts_with(id.type() + "/")) continue;
+    const auto rest = below.type.substr(id.type().size() + 1);
+    if (rest.find('/') != std::string_view::npos) continue;
+    const auto page = TRY(view.list(id.child(std::string(rest), ""), "", 5));
+    for (const auto& row : page.rows) {
+      const std::string text = row.id.text();
+      names.push_back(text.substr(text.find("/providers/") + 11));
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+const Location* World::find_location(std::string_view any_spelling) const {
+  const std::string wanted = arm::normalize_location(any_spelling);
+  for (const Location& location : locations) {
+    if (location.name == wanted || arm::normalize_location(location.display_name) == wanted) {
+      return &location;
+    }
+  }
+  return nullptr;
+}
+
+Result<> Call::may_link(std::string_view action, const arm::ResourceId& linked) const {
+  const auto allowed = identity.may(caller, action, linked.text());
+  if (allowed) return {};
+  return fail(arm::error(
+      Kind::denied, "LinkedAuthorizationFailed",
+      fmt::format(
+          "The client '{}' with object id '{}' has permission to perform action '{}/write' "
+          "on scope '{}'; however, it does not have permission to perform action(s) '{}' on "
+          "the linked scope(s) '{}' (respectively) or the linked scope(s) are invalid.",
+          caller.name, caller.object_id, id.full_type(), id.text(), action, linked.text())));
+}
+
+Result<Outcome> put_resource(const ResourceType& type, const Call& call) {
+  TRY(type.check_name(call.id.name()));
+  return write_resource(type, call, false);
+}
+
+Result<Outcome> patch_resource(const ResourceType& type, const Call& call) {
+  return write_resource(type, call, true);
+}
+
+Result<Outcome> get_resource(const ResourceType& type, const Call& call) {
+  std::optional<model::Resource> row;
+  TRY(call.model.read(call.id.subscription, [&](const model::View& view) -> Result<> {
+    if (!TRY(view.find(call.id.group_id()))) return fail(arm::group_not_found(call.id.group));
+    row = TRY(view.get(call.id));
+    return {};
+  }));
+  return Outcome{.body = show(type, call, *row)};
+}
+
+Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
+  Outcome outcome{.status = 204};
+  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    outcome = Outcome{.status = 204};
+    const auto current = TRY(change.find(call.id));
+    if (!current) return {};
+    if (!current->operation.empty()) return fail(busy_with(*current));
+    const auto children = TRY(children_of(change, current->id));
+    if (!children.empty()) {
+      return fail(arm::error(
+          Kind::conflict, "CannotDeleteResource",
+          fmt::format("Cannot delete resource while nested resources exist. Some existing nested "
+                      "resource IDs include: '{}'. Please delete all nested resources before "
+                      "deleting this resource.",
+                      join(children, ", "))));
+    }
+    if (type.removing != nullptr) TRY(type.removing(call, change, *current));
+    TRY(change.erase(current->id));
+    outcome.status = 202;
+    outcome.location_header = true;
+    outcome.operation =
+        TRY(change.start(model::Operation{.resource = current->id,
+                                          .surface = std::string(type.surface),
+                                          .location = current->location,
+                                          .state = model::OperationState::succeeded}));
+    return {};
+  }));
+  return outcome;
+}
+
+Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
+  const auto token = call.query.find("$skiptoken");
+  const auto top = call.query.find("$top");
+  std::size_t rows_max = page_rows;
+  if (top != call.query.end()) {
+    const auto wanted = parse_int(top->second, 1, static_cast<std::int64_t>(page_rows));
+    if (!wanted) {
+      return fail(arm::error(Kind::invalid, "InvalidParameter",
+                             fmt::format("$top must be a number from 1 to {}.", page_rows),
+                             "$top"));
+    }
+    rows_max = static_cast<std::size_t>(*wanted);
+  }
+  Outcome outcome;
+  TRY(call.model.read(call.id.subscription, [&](const model::View& view) -> Result<> {
+    if (!call.id.group.empty() && !TRY(view.find(call.id.group_id()))) {
+      return fail(arm::group_not_found(call.id.group));
+    }
+    if (call.id.types.size() > 1 && !TRY(view.find(call.id.parent()))) {
+      return fail(arm::parent_not_found(call.id.parent()));
+    }
+    const auto page = TRY(view.list(
+        call.id, token == call.query.end() ? std::string_view() : token->second, rows_max));
+    JsonArray rows;
+    for (const auto& row : page.rows) rows.push_back(show(type, call, row));
+    outcome.body = JsonObject{{"value", std::move(rows)}};
+    outcome.next = page.next;
+    return {};
+  }));
+  return outcome;
+}
+
+Json show(const ResourceType& type, const Call& call, const model::Resource& resource) {
+  JsonObject properties =
+      project(*type.schema, call.api_version,
+              resource.properties.is_object() ? resource.properties.get_object() : JsonObject());
+  properties["provisioningState"] = resource.provisioning;
+  if (type.show != nullptr) type.show(call, resource, properties);
+  JsonObject body;
+  body["name"] = resource.id.name();
+  body["id"] = resource.id.text();
+  body["type"] = fmt::format("{}/{}", type.provider, type.type);
+  body["location"] = resource.location;
+  if (resource.tags.is_object() && !resource.tags.get_object().empty())
+    body["tags"] = resource.tags;
+  if (!resource.sku.is_null()) body["sku"] = resource.sku;
+  if (!resource.zones.is_null()) body["zones"] = resource.zones;
+  body["properties"] = std::move(properties);
+  return body;
+}
+
+}  // namespace pinaco::provider

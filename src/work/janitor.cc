@@ -1,0 +1,125 @@
+// The janitor: what no row names any more gives its space back. And groups are deleted with all
+// that is in them.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "work/tasks.h"
+
+namespace pinaco::work {
+namespace {
+
+constexpr std::string_view stored_types[] = {"disks", "snapshots", "galleries/images/versions"};
+
+arm::ResourceId collection_of(const std::string& subscription, std::string_view group,
+                       std::string_view type) {
+  arm::ResourceId collection{.subscription = subscription,
+                             .group = std::string(group),
+                             .provider = "Microsoft.Compute",
+                             .types = {},
+                             .names = {}};
+  for (const auto part : split(type, '/')) collection.types.emplace_back(part);
+  return collection;
+}
+
+// The manifests that rows of one subscription keep in a region.
+Result<> collect(const model::View& view, const std::string& region, std::set<Digest>& live) {
+  const auto keep = [&](const Json& content) -> Result<> {
+    live.insert(TRY(Digest::parse(string_at(content, "manifest"))));
+    return {};
+  };
+  for (const auto type : stored_types) {
+    for (const auto& row : TRY(view.list_all(collection_of(view.subscription(), "", type)))) {
+      if (const Json* content = find_path(row.internal, "content");
+          content != nullptr && row.location == region) {
+        TRY(keep(*content));
+      }
+      const Json* contents = find_path(row.internal, "contents");
+      // A version's home keeps it too, even while its regions are changed.
+      if (contents == nullptr ||
+          (row.location != region && find_path(row.internal, "regions." + region) == nullptr)) {
+        continue;
+      }
+      for (const Json& content : contents->get_array()) TRY(keep(content));
+    }
+  }
+  return {};
+}
+
+// Files of uploads whose disk is gone or has its content.
+Result<> remove_old_uploads(Bench& bench) {
+  // Listed first: a file made afterwards belongs to a disk that is not looked at here.
+  const auto files = TRY(bench.depot.uploads().list());
+  if (files.empty()) return {};
+  std::set<std::string> wanted;
+  for (const auto& subscription : TRY(bench.model.shards())) {
+    TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
+      for (const auto type : {"disks", "snapshots"}) {
+        for (const auto& row : TRY(view.list_all(collection_of(subscription, "", type)))) {
+          if (find_path(row.internal, "upload") == nullptr) continue;
+          wanted.emplace(string_at(row.properties, "uniqueId"));
+        }
+      }
+      return {};
+    }));
+  }
+  for (const auto& file : files) {
+    if (!wanted.contains(file)) TRY(bench.depot.uploads().remove(file));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<store::Swept> sweep_regions(Bench& bench) {
+  store::Swept sum;
+  TRY(remove_old_uploads(bench));
+  for (const auto& region : bench.depot.regions()) {
+    const auto swept = TRY(region->sweep([&]() -> Result<std::vector<Digest>> {
+      std::set<Digest> live;
+      for (const auto& subscription : TRY(bench.model.shards())) {
+        TRY(bench.model.read(subscription, [&](const model::View& view) {
+          return collect(view, region->name(), live);
+        }));
+      }
+      return std::vector<Digest>(live.begin(), live.end());
+    }));
+    sum.objects_set_aside += swept.objects_set_aside;
+    sum.bytes_set_aside += swept.bytes_set_aside;
+    TRY(region->purge(bench.options.purge_after));
+  }
+  return sum;
+}
+
+Result<> delete_group(Bench& bench, const model::Operation& operation) {
+  constexpr std::size_t rows_a_step = 100;
+  const auto& group = operation.resource;
+  // Children before their parents, so that no row is ever without its parent.
+  for (const auto type :
+       {"galleries/images/versions", "galleries/images", "galleries", "snapshots", "disks"}) {
+    for (bool more = true; more;) {
+      if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
+      TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+        const auto page =
+            TRY(change.list(collection_of(group.subscription, group.group, type), "", rows_a_step));
+        more = !page.rows.empty();
+        for (const auto& row : page.rows) {
+          if (!row.operation.empty() && row.operation != operation.id) {
+            return fail(Kind::busy,
+                        fmt::format("'{}' has an operation in progress.", row.id.text()));
+          }
+          TRY(change.erase(row.id));
+        }
+        return {};
+      }));
+    }
+  }
+  return bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+    TRY(change.erase(group));
+    return finish(change, operation);
+  });
+}
+
+}  // namespace pinaco::work

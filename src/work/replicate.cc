@@ -1,0 +1,170 @@
+// A version's contents reach its target regions: each region copies the packs that it lacks, and
+// its state, percent and details are written as it goes.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "os/lanes.h"
+#include "work/tasks.h"
+
+namespace pinaco::work {
+namespace {
+
+struct Target {
+  std::string region;        // "westeurope"
+  std::string display_name;  // as the version's row writes it
+  store::CopyOptions copy;
+};
+
+std::vector<Target> targets_of(const model::Resource& version, const Depot& depot) {
+  std::vector<Target> targets;
+  const Json* regions = find_path(version.properties, "publishingProfile.targetRegions");
+  if (regions == nullptr) return targets;
+  for (const auto& state : find_path(version.internal, "regions")->get_object()) {
+    Target target{.region = std::string(state.key()), .display_name = {}, .copy = {}};
+    if (depot.find_region(target.region) == nullptr) continue;
+    const std::size_t at = targets.size();
+    const Json& wanted = regions->get_array().at(at);
+    target.display_name = string_at(wanted, "name");
+    const auto type = string_at(wanted, "storageAccountType");
+    target.copy.redundancy =
+        type == "Standard_ZRS" ? store::Redundancy::zone : store::Redundancy::local;
+    target.copy.premium = type.starts_with("Premium");
+    target.copy.replicas = static_cast<std::size_t>(int_at(wanted, "regionalReplicaCount", 1));
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+class Replication {
+ public:
+  Replication(Bench& bench, const model::Operation& operation, const model::Resource& version)
+      : bench_(bench), operation_(operation), version_(version) {}
+
+  // One region: all contents of the version. Its state is in the row when this returns.
+  Result<> run(const Target& target) {
+    const auto home = bench_.depot.find_region(version_.location);
+    const auto here = bench_.depot.find_region(target.region);
+    CHECK(here != nullptr);
+    if (home == nullptr) {
+      return fail(Kind::invalid, fmt::format("This server has no region '{}'.", version_.location));
+    }
+    const Json* before = find_path(version_.internal, "regions." + target.region);
+    std::uint64_t moved =
+        before == nullptr ? 0 : static_cast<std::uint64_t>(int_at(*before, "movedBytes"));
+    std::uint64_t stored =
+        before == nullptr ? 0 : static_cast<std::uint64_t>(int_at(*before, "storedBytes"));
+    store::Copied sum;
+    sum.copies = ~std::size_t{0};
+    sum.zones = ~std::size_t{0};
+    std::vector<store::Pin> pins;
+    const auto& contents = find_path(version_.internal, "contents")->get_array();
+    SteadyTime written = {};
+    for (std::size_t i = 0; i < contents.size(); i++) {
+      const auto manifest = TRY(Digest::parse(string_at(contents[i], "manifest")));
+      auto options = target.copy;
+      std::mutex mutex;
+      options.progress = [&](std::uint64_t done, std::uint64_t total) {
+        if (bench_.ending) return false;
+        const std::lock_guard lock(mutex);
+        const auto now = bench_.model.clock().steady();
+        if (now - written < bench_.options.progress_every) return true;
+        written = now;
+        const std::uint64_t part = total == 0 ? 0 : done * 100 / total;
+        const auto percent = (i * 100 + part) / contents.size();
+        const auto wrote = write_state(target, {{"state", "Replicating"},
+                                                {"progress", std::min<std::uint64_t>(percent, 99)},
+                                                {"details", ""}});
+        if (!wrote) LOG(warning, "work", "progress was not written: {}", wrote.error().message);
+        return true;
+      };
+      auto copied = TRY(here->copy_from(*home, manifest, options));
+      sum.total_bytes += copied.total_bytes;
+      moved += copied.moved_bytes;
+      stored += copied.stored_bytes;
+      sum.copies = std::min(sum.copies, copied.copies);
+      sum.zones = std::min(sum.zones, copied.zones);
+      pins.push_back(std::move(copied.pin));
+    }
+    std::string details;
+    if (sum.copies < target.copy.replicas) {
+      details =
+          fmt::format("{} replicas share {} distinct cop{} in {} zone(s).", target.copy.replicas,
+                      sum.copies, sum.copies == 1 ? "y" : "ies", sum.zones);
+    }
+    return write_state(target, {{"state", "Completed"},
+                                {"progress", 100},
+                                {"details", details},
+                                {"totalBytes", sum.total_bytes},
+                                {"movedBytes", moved},
+                                {"storedBytes", stored},
+                                {"copies", sum.copies},
+                                {"zones", sum.zones}});
+  }
+
+  Result<> write_state(const Target& target, JsonObject state) {
+    return bench_.model.change(version_.id.subscription, [&](model::Change& change) -> Result<> {
+      auto row = TRY(change.find(version_.id));
+      // The version or this region may be gone by now; then there is nothing to say.
+      if (!row || find_path(row->internal, "regions." + target.region) == nullptr) return {};
+      set_path(row->internal, "regions." + target.region, std::move(state));
+      return change.put(*row);
+    });
+  }
+
+ private:
+  Bench& bench_;
+  const model::Operation& operation_;
+  const model::Resource& version_;
+};
+
+Result<> end(Bench& bench, const model::Operation& operation,
+             const std::vector<std::string>& failed, const Error& first) {
+  return bench.model.change(
+      operation.resource.subscription, [&](model::Change& change) -> Result<> {
+        auto row = TRY(change.get(operation.resource));
+        row.operation.clear();
+        row.provisioning = failed.empty() ? "Succeeded" : "Failed";
+        if (failed.empty()) set_path(row.internal, "created", true);
+        TRY(change.put(row));
+        if (failed.empty()) return finish(change, operation);
+        auto ended = operation;
+        ended.state = model::OperationState::failed;
+        ended.end = change.now();
+        ended.error_code = "ReplicationJobsNotCompleted";
+        ended.error_message = fmt::format(
+            "Replication to all the target regions not completed. The replication job has not "
+            "completed at region: '{}'. {}",
+            fmt::join(failed, "', '"), first.message);
+        return change.put_operation(ended);
+      });
+}
+
+}  // namespace
+
+Result<> replicate_version(Bench& bench, const model::Operation& operation) {
+  const auto version = TRY(bench.model.get(operation.resource));
+  const auto targets = targets_of(version, bench.depot);
+  Replication replication(bench, operation, version);
+  std::mutex mutex;
+  std::vector<std::string> failed;
+  Error first;
+  TRY(os::for_each(targets.size(), 4, [&](std::size_t i) -> Result<> {
+    const auto done = replication.run(targets[i]);
+    if (done) return {};
+    const Error& error = done.error();
+    // What may pass is tried again from the start, which finds what is already there.
+    const bool may_pass = error.kind == Kind::unavailable || error.kind == Kind::busy ||
+                          error.kind == Kind::cancelled;
+    if (may_pass && operation.attempts + 1 < bench.options.attempts_max) return fail(error);
+    if (error.kind == Kind::cancelled) return fail(error);
+    TRY(replication.write_state(
+        targets[i], {{"state", "Failed"}, {"progress", 0}, {"details", error.message}}));
+    const std::lock_guard lock(mutex);
+    if (failed.empty()) first = error;
+    failed.push_back(targets[i].display_name);
+    return {};
+  }));
+  return end(bench, operation, failed, first);
+}
+
+}  // namespace pinaco::work

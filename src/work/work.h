@@ -1,0 +1,118 @@
+// Everything slow: the depot of bytes, and the workers that advance operations.
+//
+// What it is: the Depot owns the regions and the files of uploads under way. The Workers find
+// operations in progress by their rows, run each as small repeatable steps and write what came of
+// it; the janitor sweeps what nothing names any more. The sides that take requests and the sides
+// that do the work meet only as rows.
+// Threads: everything from any thread. Lifetime: model and depot outlive the workers; stopping
+// cuts what runs, and the next start finds it again by its row. Limits: lanes operations at once;
+// an operation that fails for reasons outside (unavailable, busy) is tried attempts_max times with
+// growing pauses and then fails. Errors: those of the steps end in the operation's row.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/disk_reader.h"
+#include "format/format.h"
+#include "model/model.h"
+#include "os/lanes.h"
+#include "store/store.h"
+
+namespace pinaco::work {
+
+// The files that page-blob writes go to, one a disk, named by the disk's unique id. Bytes are on
+// disk when write or clear returned.
+class Uploads {
+ public:
+  static Result<std::unique_ptr<Uploads>> open(const std::string& folder);
+
+  // Makes the file when it is not there; the range must lie inside size_bytes.
+  Result<> write(const std::string& id, std::uint64_t size_bytes, std::uint64_t offset,
+                 ByteView bytes);
+  Result<> clear(const std::string& id, std::uint64_t size_bytes, std::uint64_t offset,
+                 std::uint64_t length);
+  // The whole upload as a source; what was never written reads as zeros.
+  Result<std::shared_ptr<format::Source>> source(const std::string& id, std::uint64_t size_bytes);
+  Result<> remove(const std::string& id);
+  Result<std::vector<std::string>> list() const;
+
+ private:
+  explicit Uploads(std::string folder) : folder_(std::move(folder)) {}
+  Result<std::string> make(const std::string& id, std::uint64_t size_bytes);
+  std::string path(const std::string& id) const { return folder_ + "/" + id + ".vhd"; }
+
+  std::string folder_;
+  std::mutex mutex_;
+};
+
+class Depot {
+ public:
+  Depot(std::vector<std::shared_ptr<store::Region>> regions, std::unique_ptr<Uploads> uploads);
+
+  const std::vector<std::shared_ptr<store::Region>>& regions() const { return regions_; }
+  std::shared_ptr<store::Region> find_region(std::string_view name) const;  // or nullptr
+  Uploads& uploads() { return *uploads_; }
+
+  // A stored disk as a region sees it: what it lacks comes from the others. size_bytes beyond the
+  // stored size reads as zeros; 0 takes the stored size.
+  Result<std::shared_ptr<DiskReader>> open_disk(const Json& content, std::string_view region,
+                                                std::uint64_t size_bytes) const;
+
+ private:
+  std::vector<std::shared_ptr<store::Region>> regions_;
+  std::unique_ptr<Uploads> uploads_;
+};
+
+struct WorkerOptions {
+  std::size_t lanes = 4;
+  int attempts_max = 6;
+  Milliseconds pause = Milliseconds(500);  // before the first repeat; doubles
+  Milliseconds progress_every = Milliseconds(250);
+  Seconds sweep_every = Seconds(600);
+  Seconds purge_after = Seconds(600);  // set-aside objects are kept this long
+};
+
+class Workers {
+ public:
+  Workers(model::Model& model, Depot& depot, WorkerOptions options);
+  ~Workers();
+
+  void start();
+  void stop();
+  void kick();                   // something was written that may want work
+  void drain();                  // waits until no operation is in progress; for tests
+  Result<store::Swept> sweep();  // all regions, now
+
+ private:
+  void run();
+  void dispatch();
+  void work_on(const std::string& subscription, const std::string& operation);
+  Result<> step(model::Operation& operation);
+  bool sweep_is_due();
+
+  model::Model& model_;
+  Depot& depot_;
+  const WorkerOptions options_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::string> running_;
+  std::map<std::string, SteadyTime> not_before_;
+  bool kicked_ = false;
+  bool sweep_wanted_ = false;
+  std::atomic<bool> ending_ = false;
+  std::atomic<std::uint64_t> rounds_ = 0;
+  SteadyTime last_sweep_ = {};
+  std::unique_ptr<os::Lanes> lanes_;
+  std::thread thread_;
+};
+
+}  // namespace pinaco::work

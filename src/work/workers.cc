@@ -1,0 +1,204 @@
+// Operations in progress are found by their rows, run on lanes, repeated when they may pass, and
+// ended in the transaction that also writes what they did.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "work/tasks.h"
+
+namespace pinaco::work {
+namespace {
+
+using Task = Result<> (*)(Bench&, const model::Operation&);
+
+Task find_task(std::string_view name) {
+  if (name == "import_upload") return import_upload;
+  if (name == "write_empty_disk") return write_empty_disk;
+  if (name == "replicate_version") return replicate_version;
+  if (name == "delete_group") return delete_group;
+  return nullptr;
+}
+
+bool may_pass(const Error& error) {
+  return error.kind == Kind::unavailable || error.kind == Kind::busy;
+}
+
+}  // namespace
+
+Result<> finish(model::Change& change, const model::Operation& operation) {
+  auto ended = operation;
+  ended.state = model::OperationState::succeeded;
+  ended.end = change.now();
+  return change.put_operation(ended);
+}
+
+Result<> finish_failed(Bench& bench, const model::Operation& operation, const Error& error) {
+  return bench.model.change(operation.resource.subscription,
+                            [&](model::Change& change) -> Result<> {
+                              if (auto row = TRY(change.find(operation.resource));
+                                  row && row->operation == operation.id) {
+                                row->operation.clear();
+                                row->provisioning = "Failed";
+                                TRY(change.put(*row));
+                              }
+                              auto ended = operation;
+                              ended.state = model::OperationState::failed;
+                              ended.end = change.now();
+                              ended.error_code = arm::error_code(error);
+                              ended.error_message = error.message;
+                              ended.error_target = error.target;
+                              return change.put_operation(ended);
+                            });
+}
+
+Workers::Workers(model::Model& model, Depot& depot, WorkerOptions options)
+    : model_(model), depot_(depot), options_(options) {}
+
+Workers::~Workers() {
+  stop();
+}
+
+void Workers::start() {
+  lanes_ = std::make_unique<os::Lanes>(options_.lanes, 1024);
+  last_sweep_ = model_.clock().steady();
+  thread_ = std::thread([this] { run(); });
+}
+
+void Workers::stop() {
+  ending_ = true;
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  lanes_.reset();
+}
+
+void Workers::kick() {
+  {
+    const std::lock_guard lock(mutex_);
+    kicked_ = true;
+    sweep_wanted_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Workers::drain() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t round = rounds_;
+  kicked_ = true;
+  changed_.notify_all();
+  // Two whole rounds: one that may have begun before the last write, and one after it.
+  changed_.wait(lock, [&] {
+    return ending_ || (rounds_ >= round + 2 && running_.empty() && not_before_.empty());
+  });
+}
+
+void Workers::run() {
+  while (!ending_) {
+    dispatch();
+    std::unique_lock lock(mutex_);
+    rounds_++;
+    changed_.notify_all();
+    changed_.wait_for(lock, options_.pause, [&] { return ending_ || kicked_; });
+    kicked_ = false;
+    if (sweep_is_due()) {
+      lock.unlock();
+      const auto swept = sweep();
+      if (!swept) LOG(warning, "work", "the sweep stopped: {}", swept.error().message);
+      lock.lock();
+      last_sweep_ = model_.clock().steady();
+      sweep_wanted_ = false;
+    }
+  }
+}
+
+bool Workers::sweep_is_due() {
+  const auto waited = model_.clock().steady() - last_sweep_;
+  return running_.empty() && !ending_ &&
+         (waited >= options_.sweep_every || (sweep_wanted_ && waited >= Seconds(60)));
+}
+
+Result<store::Swept> Workers::sweep() {
+  Bench bench{model_, depot_, options_, ending_};
+  return sweep_regions(bench);
+}
+
+void Workers::dispatch() {
+  const auto shards = model_.shards();
+  if (!shards) {
+    LOG(error, "work", "operations cannot be listed: {}", shards.error().message);
+    return;
+  }
+  for (const auto& subscription : *shards) {
+    std::vector<std::string> pending;
+    const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
+      pending = TRY(view.pending_operations());
+      return {};
+    });
+    if (!read) LOG(error, "work", "operations cannot be read: {}", read.error().message);
+    for (const auto& id : pending) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (running_.contains(id)) continue;
+        const auto wait = not_before_.find(id);
+        if (wait != not_before_.end() && model_.clock().steady() < wait->second) continue;
+        not_before_.erase(id);
+        running_.insert(id);
+      }
+      const auto queued = lanes_->try_run([this, subscription, id] { work_on(subscription, id); });
+      if (!queued) {
+        const std::lock_guard lock(mutex_);
+        running_.erase(id);
+      }
+    }
+  }
+}
+
+void Workers::work_on(const std::string& subscription, const std::string& id) {
+  std::optional<model::Operation> operation;
+  const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
+    operation = TRY(view.find_operation(id));
+    return {};
+  });
+  Result<> done;
+  if (!read) done = fail(read.error());
+  if (!ending_ && operation && operation->state == model::OperationState::in_progress) {
+    done = step(*operation);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    running_.erase(id);
+    if (!done && operation) {
+      const int shift = std::min(operation->attempts, 6);
+      not_before_[id] = model_.clock().steady() + options_.pause * (1 << shift);
+    } else {
+      kicked_ = true;
+    }
+  }
+  changed_.notify_all();
+}
+
+Result<> Workers::step(model::Operation& operation) {
+  Bench bench{model_, depot_, options_, ending_};
+  const Task task = find_task(operation.task);
+  Result<> done;
+  if (task == nullptr) {
+    done = fail(Kind::invalid,
+                fmt::format("This server does not know the task '{}'.", operation.task));
+  } else {
+    done = task(bench, operation);
+  }
+  if (done) return {};
+  const Error& error = done.error();
+  if (ending_ || error.kind == Kind::cancelled) return done;  // the next start goes on
+  LOG(warning, "work", "{} of {} failed: {}", operation.task, operation.resource.text(),
+      error.message);
+  operation.attempts++;
+  if (!may_pass(error) || operation.attempts >= options_.attempts_max) {
+    const auto ended = finish_failed(bench, operation, error);
+    return ended ? Result<>() : ended;
+  }
+  const auto counted = model_.change(
+      operation.resource.subscription,
+      [&](model::Change& change) -> Result<> { return change.put_operation(operation); });
+  return counted ? done : counted;
+}
+
+}  // namespace pinaco::work
