@@ -1,0 +1,178 @@
+#include "identity/tokens.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+
+namespace pinaco::identity {
+namespace {
+
+constexpr std::int64_t year_10000 = 253'402'300'800;
+
+std::unexpected<Error> invalid_token() {
+  // Deliberately one text for all: what is wrong with a forged token is nobody's business.
+  return fail(Error{.kind = Kind::denied,
+                    .message = "The access token is invalid.",
+                    .code = "InvalidAuthenticationToken"});
+}
+
+// "11/24/2026 3:06:12 PM"
+std::string american_time(WallTime time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<seconds>(time - day));
+  const auto hour = clock.hours().count();
+  return fmt::format("{}/{}/{} {}:{:02}:{:02} {}", static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), static_cast<int>(date.year()),
+                     hour % 12 == 0 ? 12 : hour % 12, clock.minutes().count(),
+                     clock.seconds().count(), hour < 12 ? "AM" : "PM");
+}
+
+std::int64_t seconds_of(WallTime time) {
+  return std::chrono::floor<Seconds>(time.time_since_epoch()).count();
+}
+
+// Exact spelling only, unlike find_member(): "Alg" is not "alg".
+std::optional<std::string> text_claim(const JsonObject& object, std::string_view name) {
+  const Json* found = object.if_contains(name);
+  if (found == nullptr || !found->is_string() || found->get_string().empty()) return std::nullopt;
+  return std::string(found->get_string());
+}
+
+std::optional<WallTime> time_claim(const JsonObject& object, std::string_view name) {
+  const Json* found = object.if_contains(name);
+  if (found == nullptr || !found->is_int64()) return std::nullopt;
+  const std::int64_t value = found->get_int64();
+  if (value < 0 || value >= year_10000) return std::nullopt;
+  return WallTime(Seconds(value));
+}
+
+std::optional<JsonObject> decode_object(std::string_view part) {
+  const auto bytes = from_base64url(part);
+  if (!bytes) return std::nullopt;
+  auto json = parse_json(as_text(*bytes));
+  if (!json || !json->is_object()) return std::nullopt;
+  return std::move(json->get_object());
+}
+
+// The key that the header names, if the header is one of ours. Anything more than our three
+// members ("crit", "b64", "jku", "jwk", ...) asks for something that we do not do.
+std::shared_ptr<const SigningKey> key_for(const KeyRing& keys, std::string_view part) {
+  const auto header = decode_object(part);
+  if (!header || header->size() != 3) return nullptr;
+  const auto kid = text_claim(*header, "kid");
+  if (text_claim(*header, "typ") != "JWT" || text_claim(*header, "alg") != "RS256" || !kid) {
+    return nullptr;
+  }
+  return keys.find(*kid);
+}
+
+std::unexpected<Error> wrong_tenant(std::string_view issuer, std::string_view tenant) {
+  return fail(Error{
+      .kind = Kind::denied,
+      .message = fmt::format(
+          "The access token is from the wrong issuer '{}'. It must match the tenant '{}' "
+          "associated with this subscription. Please use the authority (URL) "
+          "'https://login.windows.net/{}' to get the token. Note, if the subscription is "
+          "transferred to another tenant there is no impact to the services, but information "
+          "about new tenant could take time to propagate (up to an hour). If you just transferred "
+          "your subscription and see this error message, please try back later.",
+          issuer, issuer_of(tenant), tenant),
+      .code = "InvalidAuthenticationTokenTenant"});
+}
+
+Result<Claims> read_claims(const JsonObject& object, std::string_view tenant) {
+  // Nobody acts for another here, so a token that says so was not made for us.
+  for (const char* name : {"act", "actort", "may_act", "xms_obo"}) {
+    if (object.contains(name)) return invalid_token();
+  }
+  const auto issuer = text_claim(object, "iss");
+  const auto tid = text_claim(object, "tid");
+  const auto audience = text_claim(object, "aud");
+  const auto object_id = text_claim(object, "oid");
+  const auto client_id = text_claim(object, "appid");
+  const auto id = text_claim(object, "uti");
+  const auto issued = time_claim(object, "iat");
+  const auto not_before = time_claim(object, "nbf");
+  const auto expires = time_claim(object, "exp");
+  if (!issuer || !tid || !audience || !object_id || !client_id || !id) return invalid_token();
+  if (!issued || !not_before || !expires || *expires <= *issued) return invalid_token();
+  if (*not_before != *issued || text_claim(object, "ver") != "1.0") return invalid_token();
+  if (*issuer != issuer_of(*tid)) return invalid_token();
+  if (*tid != tenant) return wrong_tenant(*issuer, tenant);
+  return Claims{.tenant = *tid,
+                .audience = *audience,
+                .object_id = *object_id,
+                .client_id = *client_id,
+                .name = text_claim(object, "app_displayname").value_or(""),
+                .id = *id,
+                .issued = *issued,
+                .expires = *expires};
+}
+
+}  // namespace
+
+std::string issuer_of(std::string_view tenant) {
+  return fmt::format("https://sts.windows.net/{}/", tenant);
+}
+
+std::string sign_token(const SigningKey& key, const Claims& claims) {
+  const JsonObject header = {{"typ", "JWT"}, {"alg", "RS256"}, {"kid", key.id()}};
+  const std::string issuer = issuer_of(claims.tenant);
+  const JsonObject payload = {
+      {"aud", claims.audience},
+      {"iss", issuer},
+      {"iat", seconds_of(claims.issued)},
+      {"nbf", seconds_of(claims.issued)},
+      {"exp", seconds_of(claims.expires)},
+      {"appid", claims.client_id},
+      {"appidacr", "1"},
+      {"app_displayname", claims.name},
+      {"idp", issuer},
+      {"idtyp", "app"},
+      {"oid", claims.object_id},
+      {"sub", claims.object_id},
+      {"tid", claims.tenant},
+      {"uti", claims.id},
+      {"ver", "1.0"},
+  };
+  const std::string signed_part =
+      to_base64url(as_bytes(to_text(header))) + "." + to_base64url(as_bytes(to_text(payload)));
+  return signed_part + "." + to_base64url(as_bytes(key.sign(signed_part)));
+}
+
+Result<> check_times(const Claims& claims, WallTime now) {
+  if (now > claims.expires + clock_skew) {
+    return fail(Error{
+        .kind = Kind::denied,
+        .message = fmt::format("The access token expiry UTC time '{}' is earlier than current UTC "
+                               "time '{}'.",
+                               american_time(claims.expires), american_time(now)),
+        .code = "ExpiredAuthenticationToken"});
+  }
+  if (claims.issued > now + clock_skew) return invalid_token();
+  return {};
+}
+
+Result<Claims> verify_token(const KeyRing& keys, std::string_view tenant, WallTime now,
+                            std::string_view token) {
+  if (token.size() > token_bytes_max) return invalid_token();
+  const auto parts = split(token, '.');
+  if (parts.size() != 3) return invalid_token();
+  const auto key = key_for(keys, parts[0]);
+  const auto signature = from_base64url(parts[2]);
+  if (!key || !signature) return invalid_token();
+  const std::string_view signed_part = token.substr(0, parts[0].size() + 1 + parts[1].size());
+  if (!key->verify(signed_part, *signature)) return invalid_token();
+
+  const auto object = decode_object(parts[1]);
+  if (!object) return invalid_token();
+  auto claims = TRY(read_claims(*object, tenant));
+  TRY(check_times(claims, now));
+  return claims;
+}
+
+}  // namespace pinaco::identity

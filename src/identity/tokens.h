@@ -1,0 +1,42 @@
+// Access tokens: JSON Web Tokens (RFC 7519) signed with RS256 by our own keys, with the claims
+// that the clients of Entra ID read.
+//
+// Only what sign_token() could have written is accepted: one algorithm, one header shape, one
+// spelling of base64url, one issuer. Nothing in a token chooses how it is verified but `kid`,
+// which is looked up among our own keys; no address in it is ever fetched (RFC 8725).
+//
+// Pure but for the ring; safe from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "identity/keys.h"
+
+namespace pinaco::identity {
+
+inline constexpr std::size_t token_bytes_max = 16 << 10;
+inline constexpr Seconds token_life{3600};
+inline constexpr Seconds clock_skew{300};
+
+struct Claims {
+  std::string tenant;
+  std::string audience;
+  std::string object_id;
+  std::string client_id;
+  std::string name;
+  std::string id;         // of the token, unique
+  WallTime issued = {};   // whole seconds
+  WallTime expires = {};  // whole seconds
+};
+
+std::string issuer_of(std::string_view tenant);
+std::string sign_token(const SigningKey& key, const Claims& claims);
+// Whether a token once verified is good now.
+Result<> check_times(const Claims& claims, WallTime now);
+// All errors are of kind denied, with the code and the text of ARM's front door.
+Result<Claims> verify_token(const KeyRing& keys, std::string_view tenant, WallTime now,
+                            std::string_view token);
+
+}  // namespace pinaco::identity
