@@ -11,12 +11,14 @@ mkdir -p "$clean"
 changed() {
   local base
   base=$(git merge-base HEAD origin/main 2>/dev/null || true)
-  [[ -n $base && $base != "$(git rev-parse HEAD)" ]] || base=$(git rev-parse -q --verify HEAD~1 || true)
+  if [[ -z $base || $base == "$(git rev-parse HEAD)" ]]; then
+    base=$(git rev-parse -q --verify HEAD~1 || true)
+  fi
   if [[ -z $base ]]; then
     find src -name '*.cc'
   else
-    { git diff --name-only --diff-filter=d "$base" -- src; git ls-files -o --exclude-standard src; } |
-      grep '\.cc$' || true
+    git diff --name-only --diff-filter=d "$base" -- 'src/*.cc'
+    git ls-files -o --exclude-standard 'src/*.cc'
   fi
 }
 

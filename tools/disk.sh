@@ -36,7 +36,8 @@ make_root() {
   shift 4
   extended=offset=$((start_mib << 20)),hash_seed=$(fixed_uuid "$word/hash"),root_owner=0:0
   mke2fs -q -F -t ext4 -b 4096 -L root -U "$(fixed_uuid "$word/fs")" -O ^metadata_csum,^64bit \
-    -E "$extended,lazy_itable_init=0,lazy_journal_init=0,nodiscard" "$@" "$file" "$(((size_mib - start_mib) * 1024))k"
+    -E "$extended,lazy_itable_init=0,lazy_journal_init=0,nodiscard" "$@" \
+    "$file" "$(((size_mib - start_mib) * 1024))k"
 }
 
 # debugfs_do FILE START_MIB: runs the debugfs commands on standard input; any error fails.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs one libFuzzer target for a while, with the address and undefined-behaviour sanitizers. What it
+# Runs one libFuzzer target for a while, with address and undefined-behaviour sanitizers. What it
 # learns stays in .cache/fuzz/NAME; an input that breaks it is left there as crash-*.
 set -euo pipefail
 cd "$(dirname "$0")/.."

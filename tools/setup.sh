@@ -1,6 +1,7 @@
 #!/bin/bash
-# Installs what building, testing and the demo need on Debian 12, and nothing else. Quick when all is
-# there. `--no-clients` leaves out the Azure command line, `--bench` adds what benches compare with.
+# Installs what building, testing and the demo need on Debian 12, and nothing else. Quick when all
+# is there. `--no-clients` leaves out the Azure command line, `--bench` adds what benches compare
+# with.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
