@@ -1,0 +1,162 @@
+// Reads the configuration, strictly.
+#include "app/config.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <set>
+#include <sstream>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "arm/arm.h"
+#include "base/text.h"
+
+namespace pinaco::app {
+namespace {
+
+Error bad(const toml::node& node, std::string message) {
+  return Error{.kind = Kind::invalid,
+               .message = fmt::format("The configuration is not valid at line {}: {}",
+                                      node.source().begin.line, message)};
+}
+
+Result<> check_names(const toml::table& table, std::initializer_list<std::string_view> known) {
+  for (const auto& [key, node] : table) {
+    bool good = false;
+    for (const auto name : known) good = good || key.str() == name;
+    if (!good) {
+      std::string list;
+      for (const auto name : known) list += (list.empty() ? "" : ", ") + std::string(name);
+      return fail(bad(node, fmt::format("'{}' is not known here; there are {}.", key.str(), list)));
+    }
+  }
+  return {};
+}
+
+Result<> read_number(const toml::table& table, std::string_view name, int low, int high,
+                     int& into) {
+  const toml::node* node = table.get(name);
+  if (node == nullptr) return {};
+  const auto value = node->value_exact<std::int64_t>();
+  if (!value || *value < low || *value > high) {
+    return fail(bad(*node, fmt::format("'{}' must be a number from {} to {}.", name, low, high)));
+  }
+  into = static_cast<int>(*value);
+  return {};
+}
+
+Result<> read_text(const toml::table& table, std::string_view name, std::string& into) {
+  const toml::node* node = table.get(name);
+  if (node == nullptr) return {};
+  const auto value = node->value_exact<std::string>();
+  if (!value || value->empty()) return fail(bad(*node, fmt::format("'{}' must be a text.", name)));
+  into = *value;
+  return {};
+}
+
+Result<> read_server(const toml::table& table, Config& config) {
+  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max"}));
+  TRY(read_text(table, "address", config.address));
+  TRY(read_number(table, "port", 0, 65535, config.port));
+  TRY(read_number(table, "nbd_port", 0, 65535, config.nbd_port));
+  TRY(read_number(table, "replicas_max", 1, 100, config.replicas_max));
+  if (const auto* names = table.get_as<toml::array>("names")) {
+    for (const auto& name : *names) {
+      const auto text = name.value_exact<std::string>();
+      if (!text) return fail(bad(name, "names are texts."));
+      config.names.push_back(*text);
+    }
+  }
+  return {};
+}
+
+Result<RegionConfig> read_region(const toml::table& table, const std::string& data_folder,
+                                 std::set<std::string>& paths) {
+  TRY(check_names(table, {"name", "display_name", "stores"}));
+  RegionConfig region;
+  TRY(read_text(table, "name", region.name));
+  if (region.name.empty() || region.name != arm::normalize_location(region.name) ||
+      region.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos) {
+    return fail(bad(table, "a region needs a name of lower-case letters and digits."));
+  }
+  region.display_name = region.name;
+  TRY(read_text(table, "display_name", region.display_name));
+  const auto* stores = table.get_as<toml::array>("stores");
+  if (stores == nullptr || stores->empty()) {
+    return fail(
+        bad(table, fmt::format("region '{}' needs stores = [{{ path = \"…\" }}].", region.name)));
+  }
+  for (const auto& node : *stores) {
+    const auto* store = node.as_table();
+    if (store == nullptr) return fail(bad(node, "a store is a table: { path = \"…\" }."));
+    TRY(check_names(*store, {"path", "zone", "premium"}));
+    StoreConfig made;
+    TRY(read_text(*store, "path", made.path));
+    TRY(read_text(*store, "zone", made.zone));
+    if (const auto* premium = store->get("premium")) {
+      const auto value = premium->value_exact<bool>();
+      if (!value) return fail(bad(*premium, "'premium' must be true or false."));
+      made.premium = *value;
+    }
+    if (made.path.empty()) return fail(bad(*store, "a store needs a path."));
+    if (made.path.front() != '/') made.path = data_folder + "/" + made.path;
+    if (!paths.insert(made.path).second) {
+      return fail(bad(*store, fmt::format("'{}' is used by two stores.", made.path)));
+    }
+    region.stores.push_back(std::move(made));
+  }
+  return region;
+}
+
+}  // namespace
+
+Config default_config(const std::string& data_folder) {
+  const std::string below = data_folder + "/regions/";
+  Config config;
+  config.regions = {
+      {.name = "westeurope",
+       .display_name = "West Europe",
+       .stores = {{.path = below + "westeurope/1", .zone = "1", .premium = true},
+                  {.path = below + "westeurope/2", .zone = "2", .premium = true},
+                  {.path = below + "westeurope/3", .zone = "3", .premium = true}}},
+      {.name = "northeurope",
+       .display_name = "North Europe",
+       .stores = {{.path = below + "northeurope/a", .zone = {}, .premium = true}}},
+      {.name = "eastus",
+       .display_name = "East US",
+       .stores = {{.path = below + "eastus/a", .zone = {}, .premium = true}}},
+  };
+  return config;
+}
+
+Result<Config> parse_config(const std::string& text, const std::string& data_folder) {
+  const auto parsed = toml::parse(text);
+  if (!parsed) {
+    return fail(Kind::invalid,
+                fmt::format("The configuration is not valid TOML at line {}: {}",
+                            parsed.error().source().begin.line, parsed.error().description()));
+  }
+  const toml::table& root = parsed.table();
+  TRY(check_names(root, {"server", "region"}));
+  Config config = default_config(data_folder);
+  if (const auto* server = root.get_as<toml::table>("server")) TRY(read_server(*server, config));
+  if (const auto* regions = root.get_as<toml::array>("region")) {
+    config.regions.clear();
+    std::set<std::string> names;
+    std::set<std::string> paths;
+    for (const auto& node : *regions) {
+      const auto* table = node.as_table();
+      if (table == nullptr) return fail(bad(node, "write each region as [[region]]."));
+      auto region = TRY(read_region(*table, data_folder, paths));
+      if (!names.insert(region.name).second) {
+        return fail(bad(*table, fmt::format("region '{}' is there twice.", region.name)));
+      }
+      config.regions.push_back(std::move(region));
+    }
+  }
+  return config;
+}
+
+}  // namespace pinaco::app

@@ -1,0 +1,117 @@
+// Which implementation stands behind each door, and in which order they start.
+#include "app/region.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "app/certificates.h"
+#include "base/text.h"
+#include "os/files.h"
+
+namespace pinaco::app {
+namespace {
+
+Result<std::shared_ptr<store::Region>> open_region(const RegionConfig& config, Clock& clock) {
+  store::RegionOptions options{.name = config.name, .places = {}};
+  for (const auto& each : config.stores) {
+    TRY(os::make_folders(each.path));
+    options.places.push_back({
+      .zone = each.zone, .name = each.path, .premium = each.premium,
+      .packs = TRY(store::open_folder(each.path, clock))
+    });
+  }
+  return store::Region::open(std::move(options));
+}
+
+provider::World world_of(const Config& config) {
+  provider::World world;
+  world.replicas_max = config.replicas_max;
+  for (const auto& region : config.regions) {
+    provider::Location location{
+        .name = region.name, .display_name = region.display_name, .zones = {}};
+    for (const auto& each : region.stores) {
+      const auto& zones = location.zones;
+      if (!each.zone.empty() && std::ranges::find(zones, each.zone) == zones.end()) {
+        location.zones.push_back(each.zone);
+      }
+    }
+    world.locations.push_back(std::move(location));
+  }
+  return world;
+}
+
+// Made once; whoever has it can make links, so it is private.
+Result<std::string> link_key(const std::string& path, Random& random) {
+  if (TRY(os::exists(path))) {
+    auto key = TRY(os::read_file(path, 1024));
+    if (key.size() == 32) return key;
+    return fail(Kind::corrupt, fmt::format("'{}' is not a key. Remove it to make a new one; links "
+                                           "given out so far then stop working.",
+                                           path));
+  }
+  Bytes key(32);
+  random.fill(key);
+  TRY(os::write_file_durably(path, key));
+  return std::string(as_text(key));
+}
+
+std::vector<std::string> certificate_names(const Config& config) {
+  std::vector<std::string> names{"localhost", "127.0.0.1"};
+  const auto add = [&](const std::string& name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  };
+  if (config.address != "0.0.0.0" && config.address != "::") add(config.address);
+  char host[256] = {};
+  if (gethostname(host, sizeof host - 1) == 0 && host[0] != 0) add(host);
+  for (const auto& name : config.names) add(name);
+  return names;
+}
+
+}  // namespace
+
+void Pinaco::stop() {
+  if (http) http->stop(Seconds(5));
+  if (nbd) nbd->stop();
+  if (workers) workers->stop();
+}
+
+Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& options, Clock& clock,
+                                      Random& random) {
+  const std::string& data = options.data_folder;
+  TRY(os::make_folders(data));
+  auto pinaco = std::make_unique<Pinaco>();
+  pinaco->kv = options.in_memory ? kv::open_memory() : TRY(kv::open_sqlite(data + "/pinaco.db"));
+  pinaco->model = std::make_unique<model::Model>(*pinaco->kv, clock, random);
+  TRY(os::make_folders(data + "/keys"));
+  pinaco->identity = TRY(identity::Identity::open(*pinaco->model, data + "/keys"));
+  pinaco->world = world_of(config);
+
+  std::vector<std::shared_ptr<store::Region>> regions;
+  for (const auto& each : config.regions) regions.push_back(TRY(open_region(each, clock)));
+  pinaco->depot = std::make_unique<work::Depot>(std::move(regions),
+                                                TRY(work::Uploads::open(data + "/uploads")));
+  pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, options.work);
+  pinaco->nbd = TRY(
+      nbd::serve({.address = config.address, .port = static_cast<std::uint16_t>(config.nbd_port)}));
+  pinaco->front = TRY(front::Front::open({
+    .model = *pinaco->model, .identity = *pinaco->identity, .world = pinaco->world,
+    .depot = *pinaco->depot, .workers = *pinaco->workers, .nbd = *pinaco->nbd,
+    .nbd_host = config.address == "0.0.0.0" ? "127.0.0.1" : config.address,
+    .link_key = TRY(link_key(data + "/keys/links.key", random))
+  }));
+
+  const auto paths =
+      TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));
+  pinaco->ca_file = paths.ca_file;
+  pinaco->workers->start();
+  pinaco->http = TRY(http::serve(
+      {.address = config.address,
+       .port = static_cast<std::uint16_t>(config.port),
+       .certificate_file = paths.certificate_file,
+       .key_file = paths.key_file,
+       .body_bytes_max = front::Front::body_bytes_max},
+      [front = pinaco->front.get()](http::Request& request) { return front->answer(request); }));
+  return pinaco;
+}
+
+}  // namespace pinaco::app

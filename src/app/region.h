@@ -1,0 +1,45 @@
+// The parts of a running Pinaco, put together: the program's table of contents.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/config.h"
+#include "base/clock.h"
+#include "front/front.h"
+#include "http/http.h"
+#include "identity/identity.h"
+#include "kv/kv.h"
+#include "nbd/nbd.h"
+#include "work/work.h"
+
+namespace pinaco::app {
+
+struct Pinaco {
+  std::unique_ptr<kv::Kv> kv;
+  std::unique_ptr<model::Model> model;
+  std::unique_ptr<identity::Identity> identity;
+  provider::World world;
+  std::unique_ptr<work::Depot> depot;
+  std::unique_ptr<work::Workers> workers;
+  std::unique_ptr<nbd::Server> nbd;
+  std::unique_ptr<front::Front> front;
+  std::unique_ptr<http::Server> http;
+  std::string ca_file;
+
+  // In the order that loses nothing: no new requests, then no new reads, then the workers.
+  void stop();
+  ~Pinaco() { stop(); }
+};
+
+struct RunOptions {
+  std::string data_folder;
+  work::WorkerOptions work = {};
+  bool in_memory = false;  // forgets rows at the end; for tests
+};
+
+// Opens everything and serves. Errors say which part could not start and what to do.
+Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& options, Clock& clock,
+                                      Random& random);
+
+}  // namespace pinaco::app

@@ -1,0 +1,438 @@
+// The page-blob subset that uploads and downloads use: Put Page, Get Page Ranges, Get Blob,
+// Get Blob Properties, and the Put Blob that some clients send first. Contract: the cloud's blob
+// REST texts; errors are XML with x-ms-error-code.
+#include "front/blobs.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace pinaco::front {
+namespace {
+
+constexpr std::uint64_t page_bytes = 512;
+constexpr std::uint64_t write_bytes_max = 4 << 20;
+constexpr std::size_t opened_max = 64;
+constexpr std::size_t stream_step = 1 << 20;
+
+Error blob_error(Kind kind, std::string code, std::string message) {
+  return arm::error(kind, std::move(code), std::move(message));
+}
+
+Error auth_failed(std::string why) {
+  return blob_error(Kind::denied, "AuthenticationFailed",
+                    "Server failed to authenticate the request. " + std::move(why));
+}
+
+int blob_status(const Error& error) {
+  if (error.code == "AuthenticationFailed") return 403;
+  if (error.code == "InvalidPageRange" || error.code == "InvalidRange") return 416;
+  if (error.code == "UnsupportedHttpVerb") return 405;
+  if (error.code == "UnauthorizedBlobOverwrite") return 409;
+  return arm::http_status(error);
+}
+
+http::Reply xml_error(const Error& error) {
+  http::Reply reply{.status = blob_status(error)};
+  const auto code = arm::error_code(error);
+  std::string message;
+  for (const char c : error.message) {
+    if (c == '<') {
+      message += "&lt;";
+    } else if (c == '&') {
+      message += "&amp;";
+    } else {
+      message += c;
+    }
+  }
+  reply.headers.add("x-ms-error-code", code);
+  reply.headers.add("Content-Type", "application/xml");
+  if (reply.status == 503) reply.headers.add("Retry-After", "1");
+  reply.body = fmt::format(
+      "<?xml version=\"1.0\" "
+      "encoding=\"utf-8\"?><Error><Code>{}</Code><Message>{}</Message></Error>",
+      code, message);
+  return reply;
+}
+
+std::string digest_text(const char* algorithm, ByteView bytes) {
+  std::uint8_t out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), out, &size, EVP_get_digestbyname(algorithm),
+                   nullptr) == 1);
+  return to_base64(ByteView(out, size));
+}
+
+struct Range {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
+// "bytes=a-b" or "bytes=a-" within a blob; nullopt when the request names none.
+Result<std::optional<Range>> range_of(const http::Request& request, std::uint64_t size_bytes) {
+  auto text = request.headers.get("x-ms-range");
+  if (text.empty()) text = request.headers.get("Range");
+  if (text.empty()) return std::nullopt;
+  const auto bad = [&] {
+    return blob_error(Kind::invalid, "InvalidRange",
+                      fmt::format("The range '{}' is not valid for a blob of {} bytes.",
+                                  text.substr(0, 100), size_bytes));
+  };
+  if (!istarts_with(text, "bytes=")) return fail(bad());
+  const auto parts = split(text.substr(6), '-');
+  if (parts.size() != 2) return fail(bad());
+  const auto first = parse_int(parts[0], 0, INT64_MAX);
+  if (!first || size_bytes == 0) return fail(bad());
+  auto last = parts[1].empty()
+                  ? std::optional<std::int64_t>(static_cast<std::int64_t>(size_bytes - 1))
+                  : parse_int(parts[1], 0, INT64_MAX);
+  if (!last || *last < *first || static_cast<std::uint64_t>(*first) >= size_bytes)
+    return fail(bad());
+  return Range{.first = static_cast<std::uint64_t>(*first),
+               .last = std::min<std::uint64_t>(static_cast<std::uint64_t>(*last), size_bytes - 1)};
+}
+
+void add_blob_headers(const http::Request& request, http::Reply& reply) {
+  const auto version = request.headers.get("x-ms-version");
+  reply.headers.add("x-ms-version",
+                    version.empty() ? "2021-06-08" : std::string(version.substr(0, 20)));
+  const auto client_id = request.headers.get("x-ms-client-request-id");
+  if (!client_id.empty()) {
+    reply.headers.add("x-ms-client-request-id", std::string(client_id.substr(0, 128)));
+  }
+}
+
+void add_validators(http::Reply& reply, std::string_view grant) {
+  reply.headers.add("ETag", fmt::format("\"{}\"", grant));
+  reply.headers.add("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT");
+  reply.headers.add("x-ms-blob-type", "PageBlob");
+  reply.headers.add("x-ms-blob-sequence-number", "0");
+}
+
+}  // namespace
+
+struct Blobs::Grant {
+  std::string subscription;
+  std::string id;
+  arm::ResourceId resource;
+  bool write = false;
+  std::string region;
+  Json lun;
+  std::string upload;  // the disk's unique id while bytes are taken, else empty
+  std::uint64_t upload_bytes = 0;
+};
+
+struct Blobs::Blob {
+  std::shared_ptr<format::Source> upload;
+  std::shared_ptr<DiskReader> disk;
+  Bytes footer;
+
+  std::uint64_t size_bytes() const {
+    return upload != nullptr ? upload->size_bytes() : disk->size_bytes() + footer.size();
+  }
+
+  Result<> read(std::uint64_t offset, MutableBytes into) const {
+    if (upload != nullptr) return upload->read(offset, into);
+    const std::uint64_t end = disk->size_bytes();
+    const auto part = offset >= end ? 0 : std::min<std::uint64_t>(into.size(), end - offset);
+    if (part != 0) TRY(disk->read(offset, into.first(static_cast<std::size_t>(part))));
+    const auto rest = into.subspan(static_cast<std::size_t>(part));
+    if (!rest.empty()) {
+      const auto from = static_cast<std::size_t>(std::max(offset, end) - end);
+      std::copy_n(footer.begin() + static_cast<std::ptrdiff_t>(from), rest.size(), rest.begin());
+    }
+    return {};
+  }
+
+  Result<std::vector<Extent>> extents(std::uint64_t offset, std::uint64_t length) const {
+    if (upload != nullptr) return upload->extents(offset, length);
+    const std::uint64_t end = disk->size_bytes();
+    std::vector<Extent> result;
+    if (offset < end) result = TRY(disk->extents(offset, std::min(length, end - offset)));
+    if (offset + length > end) {
+      const auto from = std::max(offset, end);
+      result.push_back({.offset = from, .length = offset + length - from, .zero = false});
+    }
+    return result;
+  }
+};
+
+std::string Blobs::sign(std::string_view base_url, std::string_view subscription,
+                        std::string_view grant) const {
+  const auto text = fmt::format("{}\n{}", subscription, grant);
+  std::uint8_t mac[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  CHECK(HMAC(EVP_sha256(), parts_.link_key.data(), static_cast<int>(parts_.link_key.size()),
+             as_bytes(text).data(), text.size(), mac, &size) != nullptr);
+  return fmt::format("{}/blob/{}/{}?sv=2018-03-28&sr=b&si={}&sig={}", base_url, subscription, grant,
+                     grant, percent_encode(to_base64(ByteView(mac, size))));
+}
+
+Result<Blobs::Grant> Blobs::find_grant(const Target& target) const {
+  const auto sig = target.query.find("sig");
+  if (target.segments.size() != 3 || sig == target.query.end()) {
+    return fail(auth_failed("The link is not a signed link of this server."));
+  }
+  Grant grant{.subscription = to_lower(target.segments[1]),
+              .id = to_lower(target.segments[2]),
+              .resource = {},
+              .region = {},
+              .lun = nullptr,
+              .upload = {}};
+  const auto good = sign("", grant.subscription, grant.id);
+  const auto given = fmt::format("/blob/{}/{}?sv=2018-03-28&sr=b&si={}&sig={}", grant.subscription,
+                                 grant.id, grant.id, percent_encode(sig->second));
+  if (!constant_time_equal(good, given)) return fail(auth_failed("The signature did not match."));
+  TRY(parts_.model.read(grant.subscription, [&](const model::View& view) -> Result<> {
+    const auto fact = TRY(view.find_fact("grant/" + grant.id));
+    if (!fact) return fail(auth_failed("The link was revoked."));
+    const auto expires = parse_iso8601(string_at(*fact, "expires"));
+    if (!expires || *expires <= parts_.model.clock().now()) {
+      return fail(auth_failed("The link has expired."));
+    }
+    grant.resource = TRY(arm::ResourceId::parse(string_at(*fact, "resource")));
+    grant.write = string_at(*fact, "access") == "Write";
+    grant.region = string_at(*fact, "region");
+    if (const Json* lun = find_path(*fact, "lun")) grant.lun = *lun;
+    const auto row = TRY(view.find(grant.resource));
+    if (!row) return fail(auth_failed("What the link opened was deleted."));
+    if (const Json* upload = find_path(row->internal, "upload")) {
+      grant.upload = string_at(row->properties, "uniqueId");
+      grant.upload_bytes = static_cast<std::uint64_t>(int_at(*upload, "bytes"));
+    }
+    return {};
+  }));
+  return grant;
+}
+
+Result<bool> Blobs::is_live(const Grant& grant) const {
+  bool live = false;
+  TRY(parts_.model.read(grant.subscription, [&](const model::View& view) -> Result<> {
+    live = TRY(view.find_fact("grant/" + grant.id))
+    .has_value();
+    return {};
+  }));
+  return live;
+}
+
+Result<Blobs::Opened> Blobs::open_resource(const arm::ResourceId& id, std::string_view region,
+                                           const Json& lun) const {
+  const auto row = TRY(parts_.model.get(id));
+  const auto gone = [&](std::string_view why) {
+    return arm::error(Kind::conflict, "OperationNotAllowed",
+                      fmt::format("'{}' cannot be read: {}", row.id.text(), why));
+  };
+  if (const Json* content = find_path(row.internal, "content")) {
+    const auto size = static_cast<std::uint64_t>(int_at(row.properties, "diskSizeBytes"));
+    return Opened {
+      .disk = TRY(parts_.depot.open_disk(*content, row.location, size))
+      , .region = row.location, .image = std::string(string_at(*content, "image"))
+    };
+  }
+  const Json* contents = find_path(row.internal, "contents");
+  if (contents == nullptr) return fail(gone("it holds no image yet."));
+  const std::string where = region.empty() ? row.location : arm::normalize_location(region);
+  const Json* state = find_path(row.internal, "regions." + where);
+  if (state == nullptr || string_at(*state, "state") == "Failed") {
+    return fail(gone(fmt::format("it is not replicated to region '{}'.", where)));
+  }
+  for (const Json& content : contents->get_array()) {
+    const bool os = string_at(content, "role") == "os";
+    if (lun.is_null() ? !os
+                      : os || int_at(content, "lun", -1) != int_at(JsonObject{{"l", lun}}, "l")) {
+      continue;
+    }
+    return Opened {
+      .disk = TRY(parts_.depot.open_disk(content, where, 0))
+      , .region = where, .image = std::string(string_at(content, "image"))
+    };
+  }
+  return fail(gone("it has no data disk with that lun."));
+}
+
+Result<std::shared_ptr<const Blobs::Blob>> Blobs::open(const Grant& grant) {
+  if (!grant.upload.empty()) {
+    auto blob = std::make_shared<Blob>();
+    blob->upload = TRY(parts_.depot.uploads().source(grant.upload, grant.upload_bytes));
+    return std::shared_ptr<const Blob>(std::move(blob));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto at = opened_.begin(); at != opened_.end(); ++at) {
+      if (at->first != grant.id) continue;
+      opened_.splice(opened_.begin(), opened_, at);
+      return at->second;
+    }
+  }
+  auto blob = std::make_shared<Blob>();
+  auto opened = TRY(open_resource(grant.resource, grant.region, grant.lun));
+  blob->disk = std::move(opened.disk);
+  if (blob->disk->size_bytes() % page_bytes != 0) {
+    return fail(blob_error(Kind::conflict, "InvalidBlobType",
+                           "A disk that is not whole sectors cannot be read as a page blob."));
+  }
+  const auto unique = Digest::of(as_bytes(opened.image));
+  blob->footer =
+      format::fixed_vhd_footer(blob->disk->size_bytes(), ByteView(unique.bytes).first(16));
+  const std::lock_guard lock(mutex_);
+  opened_.emplace_front(grant.id, blob);
+  if (opened_.size() > opened_max) opened_.pop_back();
+  return std::shared_ptr<const Blob>(std::move(blob));
+}
+
+Result<http::Reply> Blobs::read(const http::Request& request, const Grant& grant, bool head) {
+  const auto blob = TRY(open(grant));
+  const auto size = blob->size_bytes();
+  const auto range = TRY(range_of(request, size));
+  http::Reply reply{.status = range && !head ? 206 : 200};
+  add_validators(reply, grant.id);
+  reply.headers.add("Accept-Ranges", "bytes");
+  reply.headers.add("Content-Type", "application/octet-stream");
+  const Range wanted = range && !head ? *range : Range{.first = 0, .last = size - 1};
+  if (reply.status == 206) {
+    reply.headers.add("Content-Range",
+                      fmt::format("bytes {}-{}/{}", wanted.first, wanted.last, size));
+  }
+  http::BodyStream stream{.size_bytes = wanted.last - wanted.first + 1, .write = {}};
+  stream.write = [this, blob, wanted, grant](const http::Sink& sink) -> Result<> {
+    Bytes buffer(stream_step);
+    std::uint64_t at = wanted.first;
+    for (std::uint64_t steps = 0; at <= wanted.last; steps++) {
+      // A revoked link ends what it is sending, too.
+      if (steps % 16 == 15 && !TRY(is_live(grant)))
+        return fail(auth_failed("The link was revoked."));
+      const auto part =
+          static_cast<std::size_t>(std::min<std::uint64_t>(stream_step, wanted.last - at + 1));
+      TRY(blob->read(at, MutableBytes(buffer).first(part)));
+      TRY(sink(ByteView(buffer).first(part)));
+      at += part;
+    }
+    return {};
+  };
+  reply.stream = std::move(stream);
+  return reply;
+}
+
+Result<http::Reply> Blobs::ranges(const http::Request& request, const Grant& grant) {
+  const auto blob = TRY(open(grant));
+  const auto size = blob->size_bytes();
+  const auto asked = TRY(range_of(request, size));
+  const Range range = asked ? *asked : Range{.first = 0, .last = size - 1};
+  std::vector<Extent> data;
+  for (const Extent& extent : TRY(blob->extents(range.first, range.last - range.first + 1))) {
+    if (extent.zero || extent.length == 0) continue;
+    // Pages are whole: a part of one counts.
+    const std::uint64_t first = extent.offset / page_bytes * page_bytes;
+    const std::uint64_t end =
+        std::min(size, (extent.offset + extent.length + page_bytes - 1) / page_bytes * page_bytes);
+    if (!data.empty() && data.back().offset + data.back().length >= first) {
+      data.back().length = end - data.back().offset;
+    } else {
+      data.push_back({.offset = first, .length = end - first});
+    }
+  }
+  std::string xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?><PageList>";
+  for (const Extent& extent : data) {
+    xml += fmt::format("<PageRange><Start>{}</Start><End>{}</End></PageRange>", extent.offset,
+                       extent.offset + extent.length - 1);
+  }
+  xml += "</PageList>";
+  http::Reply reply{.body = std::move(xml)};
+  add_validators(reply, grant.id);
+  reply.headers.add("x-ms-blob-content-length", std::to_string(size));
+  reply.headers.add("Content-Type", "application/xml");
+  return reply;
+}
+
+Result<http::Reply> Blobs::write_page(const http::Request& request, const Grant& grant) {
+  const auto range = TRY(range_of(request, grant.upload_bytes));
+  const auto how = request.headers.get("x-ms-page-write");
+  if (!range || (!iequals(how, "update") && !iequals(how, "clear"))) {
+    return fail(blob_error(Kind::invalid, "MissingRequiredHeader",
+                           "Put Page needs x-ms-page-write (update or clear) and x-ms-range."));
+  }
+  const std::uint64_t length = range->last - range->first + 1;
+  if (range->first % page_bytes != 0 || length % page_bytes != 0) {
+    return fail(blob_error(Kind::invalid, "InvalidHeaderValue",
+                           fmt::format("The range {}-{} is not whole pages of 512 bytes.",
+                                       range->first, range->last)));
+  }
+  if (iequals(how, "clear")) {
+    TRY(parts_.depot.uploads().clear(grant.upload, grant.upload_bytes, range->first, length));
+  } else {
+    if (length > write_bytes_max || request.body.size() != length) {
+      return fail(blob_error(Kind::invalid, "InvalidHeaderValue",
+                             fmt::format("The body has {} bytes, the range {} (4 MiB at most).",
+                                         request.body.size(), length)));
+    }
+    const auto md5 = request.headers.get("Content-MD5");
+    if (!md5.empty() && md5 != digest_text("MD5", as_bytes(request.body))) {
+      return fail(blob_error(Kind::invalid, "Md5Mismatch",
+                             "The MD5 of the body is not the one in Content-MD5. Send it again."));
+    }
+    TRY(parts_.depot.uploads().write(grant.upload, grant.upload_bytes, range->first,
+                                     as_bytes(request.body)));
+  }
+  http::Reply reply{.status = 201};
+  add_validators(reply, grant.id);
+  if (!request.body.empty()) {
+    reply.headers.add("Content-MD5", digest_text("MD5", as_bytes(request.body)));
+  }
+  reply.headers.add("x-ms-request-server-encrypted", "false");
+  return reply;
+}
+
+Result<http::Reply> Blobs::dispatch(const http::Request& request, const Target& target) {
+  const auto grant = TRY(find_grant(target));
+  const auto comp = target.query.find("comp");
+  const std::string what = comp == target.query.end() ? "" : to_lower(comp->second);
+  if (request.method == "GET" && what == "pagelist") return ranges(request, grant);
+  if (request.method == "GET" && what.empty()) return read(request, grant, false);
+  if (request.method == "HEAD" && what.empty()) return read(request, grant, true);
+  if (request.method == "PUT" && (what == "page" || what.empty() || what == "properties")) {
+    if (!grant.write || grant.upload.empty()) {
+      return fail(blob_error(Kind::denied, "AuthorizationPermissionMismatch",
+                             "This link does not allow writing."));
+    }
+    if (what == "page") return write_page(request, grant);
+    // The blob is there already; creating it again is fine when it would be the same.
+    const auto size = parse_int(request.headers.get("x-ms-blob-content-length"), 0, INT64_MAX);
+    if (what.empty() && !iequals(request.headers.get("x-ms-blob-type"), "PageBlob")) {
+      return fail(blob_error(Kind::invalid, "InvalidBlobType",
+                             "Disks are page blobs: send x-ms-blob-type: PageBlob (az storage blob "
+                             "upload --type page)."));
+    }
+    if (!size || static_cast<std::uint64_t>(*size) != grant.upload_bytes) {
+      return fail(blob_error(Kind::conflict, "UnauthorizedBlobOverwrite",
+                             fmt::format("The disk was made for an upload of {} bytes (VHD footer "
+                                         "included), not for {}.",
+                                         grant.upload_bytes, size.value_or(0))));
+    }
+    http::Reply reply{.status = what.empty() ? 201 : 200};
+    add_validators(reply, grant.id);
+    reply.headers.add("x-ms-request-server-encrypted", "false");
+    return reply;
+  }
+  return fail(blob_error(Kind::invalid, "UnsupportedHttpVerb",
+                         fmt::format("{} with comp='{}' is not available for a disk's page blob.",
+                                     request.method, what)));
+}
+
+http::Reply Blobs::answer(const http::Request& request, const Target& target) {
+  auto done = dispatch(request, target);
+  http::Reply reply = done ? std::move(*done) : xml_error(done.error());
+  if (!done && reply.status >= 500) {
+    LOG(error, "front", "{} of a blob answered {}: {}", request.method, reply.status,
+        done.error().message);
+  }
+  reply.headers.add("x-ms-request-id", parts_.model.random().uuid());
+  add_blob_headers(request, reply);
+  return reply;
+}
+
+}  // namespace pinaco::front

@@ -1,0 +1,61 @@
+// The front: from an HTTP request to an answer. ARM, the login surface, cloud metadata, signed
+// links to page blobs, and Pinaco's own small interface (/pinaco/v1).
+//
+// What it is: router.cc is the one page that shows the way of a request: id → row → version →
+// token → right → body → handler → reply. Threads: answer() from any number of threads. Lifetime:
+// everything in Parts outlives it. Limits: bodies 4 MiB (a page-blob write 4 MiB as well), 256
+// exports. Errors: every error becomes a reply here, and nowhere else.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "http/http.h"
+#include "identity/identity.h"
+#include "model/model.h"
+#include "nbd/nbd.h"
+#include "provider/provider.h"
+#include "work/work.h"
+
+namespace pinaco::front {
+
+struct Parts {
+  model::Model& model;
+  identity::Identity& identity;
+  const provider::World& world;
+  work::Depot& depot;
+  work::Workers& workers;
+  nbd::Server& nbd;
+  std::string nbd_host = "127.0.0.1";  // as clients reach the NBD server
+  std::string link_key;                // signs links; secret
+  std::string scheme = "https";
+};
+
+class Blobs;
+class OwnInterface;
+struct Target;
+
+class Front {
+ public:
+  // Exports that were given out before a restart are offered again.
+  static Result<std::unique_ptr<Front>> open(Parts parts);
+  ~Front();
+
+  http::Reply answer(http::Request& request);
+  static std::uint64_t body_bytes_max(const http::Request& head);
+
+ private:
+  explicit Front(Parts parts);
+  http::Reply answer_arm(const http::Request& request, const Target& target);
+  Result<provider::Outcome> dispatch(provider::Call& call, const Target& target);
+  Result<provider::Outcome> dispatch_type(provider::Call& call);
+  http::Reply reply_to(const provider::Call& call, Result<provider::Outcome> outcome) const;
+
+  Parts parts_;
+  std::unique_ptr<Blobs> blobs_;
+  std::unique_ptr<OwnInterface> own_;
+};
+
+}  // namespace pinaco::front

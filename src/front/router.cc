@@ -1,0 +1,279 @@
+// The way of an ARM request, on one page: id → row → version → token → right → body → handler →
+// reply.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "front/blobs.h"
+#include "front/front.h"
+#include "front/metadata.h"
+#include "front/own.h"
+#include "front/target.h"
+
+namespace pinaco::front {
+namespace {
+
+constexpr std::uint64_t body_max = 4 << 20;
+
+Result<Json> parse_body(const http::Request& request) {
+  if (trim(request.body).empty()) return Json(nullptr);
+  auto body = parse_json(request.body);
+  if (body) return std::move(*body);
+  return fail(arm::error(Kind::invalid, "InvalidRequestContent",
+                         fmt::format("The request content was invalid and could not be "
+                                     "deserialized: '{}'.",
+                                     body.error().message)));
+}
+
+Error bad_version(std::string_view type, std::string_view asked,
+                  std::span<const std::string_view> known, const provider::Call& call) {
+  std::vector<std::string> versions(known.begin(), known.end());
+  std::vector<std::string> locations;
+  for (const auto& location : call.world.locations) locations.push_back(location.name);
+  return arm::error(Kind::invalid, "NoRegisteredProviderFound",
+                    fmt::format("No registered resource provider found for location '{}' and API "
+                                "version '{}' for type '{}'. The supported api-versions are '{}'. "
+                                "The supported locations are '{}'.",
+                                locations.empty() ? "" : locations.front(), asked.substr(0, 40),
+                                type, join(versions, ", "), join(locations, ", ")));
+}
+
+bool knows(std::span<const std::string_view> versions, std::string_view asked) {
+  if (versions.size() == 1 && versions[0] == "*") return true;
+  return std::ranges::find(versions, asked) != versions.end();
+}
+
+Error wrong_method(const provider::Call& call) {
+  return arm::error(Kind::invalid, "HttpMethodNotSupported",
+                    fmt::format("The method {} is not supported for '{}'.", call.method,
+                                call.id.text().substr(0, 300)));
+}
+
+}  // namespace
+
+Front::Front(Parts parts) : parts_(std::move(parts)) {}
+Front::~Front() = default;
+
+Result<std::unique_ptr<Front>> Front::open(Parts parts) {
+  std::unique_ptr<Front> front(new Front(std::move(parts)));
+  front->blobs_ = std::make_unique<Blobs>(front->parts_);
+  front->own_ = std::make_unique<OwnInterface>(front->parts_, *front->blobs_);
+  TRY(front->own_->restore_exports());
+  return front;
+}
+
+std::uint64_t Front::body_bytes_max(const http::Request&) {
+  return body_max;
+}
+
+http::Reply Front::answer(http::Request& request) {
+  const auto target = parse_target(request, parts_.scheme);
+  if (!target) return error_reply(target.error());
+  if (auto reply = answer_metadata(request, *target, parts_)) return std::move(*reply);
+  if (auto reply = parts_.identity.answer(request, target->base_url)) return std::move(*reply);
+  if (!target->segments.empty() && target->segments[0] == "blob") {
+    return blobs_->answer(request, *target);
+  }
+  return answer_arm(request, *target);
+}
+
+http::Reply Front::answer_arm(const http::Request& request, const Target& target) {
+  provider::Call call{.method = request.method,
+                      .id = {},
+                      .api_version = {},
+                      .query = target.query,
+                      .model = parts_.model,
+                      .world = parts_.world,
+                      .identity = parts_.identity,
+                      .base_url = target.base_url,
+                      .sign = [this, base = target.base_url](std::string_view subscription,
+                                                             std::string_view grant) {
+                        return blobs_->sign(base, subscription, grant);
+                      }};
+  http::Reply reply;
+  if (auto caller = parts_.identity.authenticate(request); !caller) {
+    reply = error_reply(caller.error());
+    reply.headers.add("WWW-Authenticate",
+                      parts_.identity.challenge(target.base_url, caller.error()));
+  } else {
+    call.caller = std::move(*caller);
+    auto body = parse_body(request);
+    if (!body) {
+      reply = error_reply(body.error());
+    } else {
+      call.body = std::move(*body);
+      if (target.segments.size() >= 2 && target.segments[0] == "pinaco") {
+        reply = own_->answer(call, target);
+      } else {
+        reply = reply_to(call, dispatch(call, target));
+      }
+    }
+  }
+  if (request.method != "GET" && request.method != "HEAD" && reply.status < 300) {
+    parts_.workers.kick();
+  }
+  const std::string id = parts_.model.random().uuid();
+  reply.headers.add("x-ms-request-id", id);
+  reply.headers.add("x-ms-correlation-request-id", id);
+  reply.headers.add(
+      "x-ms-routing-request-id",
+      fmt::format("PINACO:{}:{}", to_iso8601(parts_.model.clock().now()).substr(0, 19), id));
+  const auto client_id = request.headers.get("x-ms-client-request-id");
+  if (!client_id.empty() && iequals(request.headers.get("x-ms-return-client-request-id"), "true")) {
+    reply.headers.add("x-ms-client-request-id", std::string(client_id.substr(0, 128)));
+  }
+  reply.headers.add("Cache-Control", "no-cache");
+  reply.headers.add("Pragma", "no-cache");
+  reply.headers.add("Expires", "-1");
+  reply.headers.add("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+  reply.headers.add("X-Content-Type-Options", "nosniff");
+  if (reply.status >= 500) {
+    LOG(error, "front", "{} {} answered {}: {}", request.method, target.path, reply.status,
+        reply.body.substr(0, 500));
+  }
+  return reply;
+}
+
+Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& target) {
+  const auto version = call.query.find("api-version");
+  if (version == call.query.end() || version->second.empty()) {
+    return fail(arm::error(Kind::invalid, "MissingApiVersionParameter",
+                           "The api-version query parameter (?api-version=) is required for all "
+                           "requests."));
+  }
+  call.api_version = version->second;
+
+  // The platform's own operations first: their paths are not all resource ids.
+  for (const auto& route : provider::routes()) {
+    if (!iequals(route.method, call.method) ||
+        !matches(route.pattern, target.segments, call.parts)) {
+      continue;
+    }
+    if (const auto part = call.parts.find("subscription"); part != call.parts.end()) {
+      part->second = TRY(own_->check_subscription(part->second));
+    }
+    if (!knows(route.api_versions, call.api_version)) {
+      return fail(bad_version(route.about, call.api_version, route.api_versions, call));
+    }
+    if (!route.right.empty()) TRY(parts_.identity.may(call.caller, route.right, target.path));
+    return route.handler(call);
+  }
+  auto id = arm::ResourceId::parse(target.path);
+  if (!id || id->subscription.empty()) {
+    return fail(arm::error(Kind::not_found, "InvalidResourceType",
+                           fmt::format("There is nothing at '{}'.", target.path.substr(0, 300))));
+  }
+  call.id = std::move(*id);
+  call.id.subscription = TRY(own_->check_subscription(call.id.subscription));
+  return dispatch_type(call);
+}
+
+Result<provider::Outcome> Front::dispatch_type(provider::Call& call) {
+  // ".../disks/d/beginGetAccess" reads as a collection below the disk: an action is told by POST.
+  std::string action;
+  if (call.method == "POST" && call.id.is_collection() && call.id.types.size() > 1) {
+    action = call.id.types.back();
+    call.id.types.pop_back();
+  }
+  const auto* type = provider::find_type(call.id.provider, call.id.type());
+  if (type == nullptr) {
+    for (const auto name : provider::namespaces()) {
+      if (!iequals(name, call.id.provider)) continue;
+      return fail(arm::error(Kind::not_found, "InvalidResourceType",
+                             fmt::format("The resource type could not be found in the namespace "
+                                         "'{}' for api version '{}'.",
+                                         call.id.provider, call.api_version.substr(0, 40))));
+    }
+    return fail(
+        arm::error(Kind::not_found, "InvalidResourceNamespace",
+                   fmt::format("The resource namespace '{}' is invalid.", call.id.provider)));
+  }
+  if (!knows(type->api_versions, call.api_version)) {
+    return fail(bad_version(type->type, call.api_version, type->api_versions, call));
+  }
+  call.id.provider = type->provider;
+  const auto words = split(type->type, '/');
+  for (std::size_t i = 0; i < words.size(); i++) call.id.types[i] = words[i];
+
+  const auto right = [&](std::string_view verb) -> Result<> {
+    return parts_.identity.may(
+        call.caller, fmt::format("{}/{}/{}", type->provider, type->type, verb), call.id.text());
+  };
+  if (!action.empty()) {
+    for (const auto& each : type->actions) {
+      if (!iequals(each.name, action) || call.api_version < each.since) continue;
+      TRY(right(each.right));
+      return each.handler(call);
+    }
+    return fail(arm::error(Kind::not_found, "InvalidResourceType",
+                           fmt::format("'{}/{}' has no action '{}' on this server.", type->provider,
+                                       type->type, action.substr(0, 80))));
+  }
+  const bool collection = call.id.is_collection();
+  if (call.method == "GET" || call.method == "HEAD") {
+    TRY(right("read"));
+    if (collection) return provider::list_resources(*type, call);
+    return provider::get_resource(*type, call);
+  }
+  if (collection) return fail(wrong_method(call));
+  if (call.method == "PUT") {
+    TRY(right("write"));
+    return provider::put_resource(*type, call);
+  }
+  if (call.method == "PATCH" && call.api_version >= type->patch_since) {
+    TRY(right("write"));
+    return provider::patch_resource(*type, call);
+  }
+  if (call.method == "DELETE") {
+    TRY(right("delete"));
+    return provider::delete_resource(*type, call);
+  }
+  return fail(wrong_method(call));
+}
+
+http::Reply Front::reply_to(const provider::Call& call, Result<provider::Outcome> outcome) const {
+  if (!outcome) {
+    auto reply = error_reply(outcome.error());
+    if (outcome.error().code == "HttpMethodNotSupported") reply.status = 405;
+    return reply;
+  }
+  if (!outcome->next.empty()) {
+    std::string link = call.base_url + call.id.text();
+    if (call.id.types.empty())
+      link = fmt::format("{}/subscriptions/{}/resourcegroups", call.base_url,
+                         call.parts.at("subscription"));
+    link += fmt::format("?api-version={}&$skiptoken={}", call.api_version,
+                        percent_encode(outcome->next));
+    if (const auto top = call.query.find("$top"); top != call.query.end()) {
+      link += "&$top=" + percent_encode(top->second);
+    }
+    outcome->body.get_object()["nextLink"] = link;
+  }
+  auto reply = json_reply(outcome->status, outcome->body);
+  if (outcome->operation) {
+    const auto& operation = *outcome->operation;
+    const bool plain = operation.surface == "operationresults";
+    const std::string url =
+        plain ? fmt::format("{}/subscriptions/{}/operationresults/{}?", call.base_url,
+                            operation.resource.subscription, operation.id)
+              : fmt::format("{}/subscriptions/{}/providers/Microsoft.Compute/locations/{}/{}/{}?",
+                            call.base_url, operation.resource.subscription, operation.location,
+                            operation.surface, operation.id);
+    if (!plain) {
+      reply.headers.add("Azure-AsyncOperation", url + "api-version=" + call.api_version);
+    }
+    if (outcome->location_header) {
+      reply.headers.add("Location", fmt::format("{}{}api-version={}", url,
+                                                plain ? "" : "monitor=true&", call.api_version));
+    }
+    // Without it clients wait 30 s and more between two polls.
+    reply.headers.add("Retry-After", "1");
+  } else if (outcome->retry_after_s > 0) {
+    reply.headers.add("Retry-After", std::to_string(outcome->retry_after_s));
+  }
+  return reply;
+}
+
+}  // namespace pinaco::front
