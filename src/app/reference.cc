@@ -154,7 +154,8 @@ const Json* find_latest(const std::vector<Json>& versions) {
 Result<arm::ResourceId> resolve(Connection& connection, const Reference& reference,
                                 std::string_view group) {
   if (reference.id) return *reference.id;
-  const std::string in = group.empty() ? TRY(find_group(connection, reference.gallery)) : std::string(group);
+  std::string in(group);
+  if (in.empty()) in = TRY(find_group(connection, reference.gallery));
   auto id = gallery_id(connection, in, reference.gallery);
   if (reference.definition.empty()) return id;
   id = id.child("images", reference.definition);

@@ -1,0 +1,143 @@
+// The command line as people type it.
+#include "app/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "app/completion.h"
+
+namespace pinaco::app {
+namespace {
+
+template <typename T>
+T parsed(std::vector<std::string> arguments) {
+  auto line = parse_command_line(std::move(arguments));
+  if (!line) {
+    ADD_FAILURE() << line.error().message;
+    return {};
+  }
+  if (!std::holds_alternative<T>(line->command)) {
+    ADD_FAILURE() << "another command";
+    return {};
+  }
+  return std::get<T>(line->command);
+}
+
+std::string refusal(std::vector<std::string> arguments) {
+  const auto line = parse_command_line(std::move(arguments));
+  return line ? "accepted" : line.error().message;
+}
+
+TEST(CommandLine, TakesAPushWithItsRegions) {
+  const auto push =
+      parsed<PushOptions>({"push", "a.qcow2", "--gallery", "g", "--definition", "d", "--version",
+                           "1.2.3", "--regions", "West Europe=2,northeurope=1=standard_zrs",
+                           "--lanes", "8", "--retry-for", "7", "--format", "QCOW2", "--keep-disk"});
+  EXPECT_EQ(push.image, "a.qcow2");
+  EXPECT_EQ(push.version, "1.2.3");
+  ASSERT_EQ(push.regions.size(), 2U);
+  EXPECT_EQ(push.regions[0], (TargetRegion{.name = "westeurope", .replicas = 2}));
+  EXPECT_EQ(push.regions[1],
+            (TargetRegion{.name = "northeurope", .replicas = 1, .storage = "Standard_ZRS"}));
+  EXPECT_EQ(push.lanes, 8U);
+  EXPECT_EQ(push.retry_for, Seconds(7));
+  EXPECT_EQ(push.format, format::Format::qcow2);
+  EXPECT_TRUE(push.keep_disk);
+  EXPECT_EQ(push.group, "pinaco");
+}
+
+TEST(CommandLine, TakesOutputJson) {
+  const auto line = parse_command_line({"list", "-o", "json"});
+  ASSERT_TRUE(line);
+  EXPECT_TRUE(line->json);
+  EXPECT_FALSE(parse_command_line({"list"})->json);
+}
+
+TEST(CommandLine, NamesTheHelpOfTheCommandThatWasMisunderstood) {
+  EXPECT_NE(refusal({"push", "a.raw"}).find("pinaco push --help"), std::string::npos);
+  EXPECT_NE(refusal({"frobnicate"}).find("pinaco --help"), std::string::npos);
+}
+
+TEST(CommandLine, RefusesAValueThatIsNotOneOfTheChoices) {
+  EXPECT_NE(refusal({"list", "-o", "yaml"}).find("table, json"), std::string::npos);
+  EXPECT_NE(refusal({"pull", "g/d", "-f", "x", "--format", "vmdk"}).find("raw, vhd, qcow2"),
+            std::string::npos);
+}
+
+TEST(CommandLine, RefusesToBootNothingOrTwoThings) {
+  EXPECT_NE(refusal({"boot"}).find("either"), std::string::npos);
+  EXPECT_NE(refusal({"boot", "g/d", "--disk", "x"}).find("either"), std::string::npos);
+}
+
+TEST(CommandLine, EveryCommandHasHelpThatNamesIt) {
+  for (const char* name : {"serve", "login", "push", "pull", "list", "show", "boot", "delete",
+                           "regions", "routes", "completion", "version"}) {
+    const auto help = parsed<PrintText>({name, "--help"});
+    EXPECT_NE(help.text.find(name), std::string::npos) << name;
+    EXPECT_NE(help.text.find("Usage"), std::string::npos) << name;
+  }
+}
+
+TEST(CommandLine, PrintsItsVersion) {
+  EXPECT_EQ(parsed<PrintText>({"version"}).text, "pinaco 0.1.0\n");
+  EXPECT_EQ(parsed<PrintText>({"--version"}).text, "pinaco 0.1.0\n");
+}
+
+TEST(CommandLine, GivesServeItsOptions) {
+  const auto serve = parsed<ServeOptions>(
+      {"serve", "--data", "d", "--port", "0", "--credentials-file", "c", "--reset-administrator"});
+  EXPECT_EQ(serve.data_folder, "d");
+  EXPECT_EQ(serve.port, 0);
+  EXPECT_EQ(serve.credentials_file, "c");
+  EXPECT_TRUE(serve.reset_administrator);
+  EXPECT_EQ(serve.address, "127.0.0.1");
+}
+
+// What bash offers after the words, the last of which is being typed.
+std::string offered(const std::vector<std::string>& words) {
+  const auto script = parsed<PrintText>({"completion", "bash"});
+  std::string command = script.text + "\nCOMP_WORDS=(";
+  for (const auto& word : words) command += "'" + word + "' ";
+  command +=
+      "); COMP_CWORD=" + std::to_string(words.size() - 1) + "; _pinaco; echo \"${COMPREPLY[@]}\"";
+  std::string quoted;
+  for (const char c : command) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  std::FILE* pipe = popen(("bash -c '" + quoted + "'").c_str(), "r");
+  if (pipe == nullptr) return "no bash";
+  char buffer[4096] = {};
+  const auto size = std::fread(buffer, 1, sizeof buffer - 1, pipe);
+  pclose(pipe);
+  return {buffer, size};
+}
+
+TEST(Completion, OffersCommandsOptionsAndChoicesInBash) {
+  EXPECT_EQ(offered({"pinaco", "pu"}), "push pull\n");
+  EXPECT_EQ(offered({"pinaco", "push", "--gal"}), "--gallery\n");
+  EXPECT_EQ(offered({"pinaco", "pull", "--format", "q"}), "qcow2\n");
+  EXPECT_EQ(offered({"pinaco", "completion", "f"}), "fish\n");
+}
+
+TEST(Completion, KnowsThreeShells) {
+  const CommandHelp list{.name = "list",
+                         .description = "It's a list",
+                         .options = {{.names = {"-o", "--output"},
+                                      .description = "Output",
+                                      .takes_value = true,
+                                      .choices = {"table", "json"}}}};
+  const auto fish = completion_script("fish", {{list}});
+  ASSERT_TRUE(fish);
+  EXPECT_NE(fish->find("-s o -l output -r -f -a 'table json'"), std::string::npos) << *fish;
+  EXPECT_NE(fish->find("'It\\'s a list'"), std::string::npos);
+  EXPECT_TRUE(completion_script("zsh", {{list}}));
+  EXPECT_FALSE(completion_script("csh", {{list}}));
+}
+
+}  // namespace
+}  // namespace pinaco::app
