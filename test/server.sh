@@ -21,7 +21,7 @@ start_server() {
   local waited=0 first=no
   [[ -s $work/admin.json ]] || first=yes
   "$pinaco" serve --data "$data" --port "$port" --credentials-file "$work/admin.json" \
-    --config "$top/test/server.toml" "$@" >>"$work/server.log" 2>&1 &
+    "$@" >>"$work/server.log" 2>&1 &
   server=$!
   until [[ -s $work/admin.json ]] && endpoint=$(jq -er .endpoint "$work/admin.json") &&
     curl -sk -m 5 -o "$work/metadata" "$endpoint/metadata/endpoints?api-version=2015-01-01"; do

@@ -143,6 +143,7 @@ derive() {  # VERSION PARENT TREE
   find "$tree" -mindepth 1 -printf '/%P\n' | sort >"$work/before"
   find "$tree" -mindepth 1 -type d -printf 'd/%P\n' >"$work/folders"
   touch "$work/stamp"
+  cp -a "$work/lists/." "$tree/var/lib/apt/lists"
   change "$tree" "$version"
   finish "$tree" "$version"
   cp --sparse=always "$out/base-$parent.raw" "$part"
@@ -163,7 +164,6 @@ finish "$work/tree" 1.0.0
 new_disk "$work/disk.raw" "$work/tree" series-1 1
 publish 1.0.0 1
 for step in 1.1.0:1.0.0 1.2.0:1.1.0; do
-  cp -a "$work/lists/." "$work/tree/var/lib/apt/lists"
   derive "${step%:*}" "${step#*:}" "$work/tree"
   publish "${step%:*}" 1
 done

@@ -100,10 +100,8 @@ ls -lsh "${files[@]}" | awk '{print $1, $NF}'
 # --- the server -----------------------------------------------------------------------------------
 
 step "server: three regions, one of them with three zones"
-cp test/server.toml "$work/pinaco.toml"
 credentials=$work/admin.json
-"$pinaco" serve --data "$work/data" --config "$work/pinaco.toml" --port 0 \
-  --credentials-file "$credentials" >"$work/server.log" 2>&1 &
+"$pinaco" serve --data "$work/data" --port 0 --credentials-file "$credentials" >"$work/server.log" 2>&1 &
 server=$!
 waited=0
 until [[ -s $credentials ]]; do
