@@ -18,7 +18,8 @@ struct BootOptions {
   int cpus = 1;
   std::string until = "login:";
   Seconds timeout = Seconds(600);
-  bool direct = false;  // no managed disk: the version itself is exported
+  bool show_console = false;  // copies the guest's console to standard error
+  bool direct = false;        // no managed disk: the version itself is exported
   Seconds retry_for = Seconds(60);
 };
 

@@ -278,6 +278,7 @@ void Tree::add_boot() {
          "--timeout", [this](const int& seconds) { boot_.timeout = Seconds(seconds); },
          "Seconds to wait for it (600)")
       ->check(CLI::Range(1, 86'400));
+  app.add_flag("--console", boot_.show_console, "Copy the guest's console to standard error");
   app.add_flag("--direct", boot_.direct, "Export the version itself, without a managed disk");
   add_retry(app, boot_.retry_for);
   add_output(app);

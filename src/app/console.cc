@@ -128,6 +128,11 @@ void Console::note(std::string_view text) {
   if (block_open_ && options_.error_terminal) draw(false);
 }
 
+void Console::copy(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  write(options_.error, text);
+}
+
 void Console::show(const std::vector<Bar>& bars) {
   const std::lock_guard lock(mutex_);
   const auto now = clock_.steady();

@@ -50,6 +50,7 @@ class Console {
   void print_table(const Table& table);     // the same
   void print_json(const Json& document);    // standard output; nothing without -o json
   void note(std::string_view text);         // standard error, one line
+  void copy(std::string_view text);         // standard error, as it is
   void show(const std::vector<Bar>& bars);  // replaces the block; draws at most 10 times a second
   void settle();                            // draws the block once more and leaves it there
   Milliseconds elapsed() const;             // since the block began

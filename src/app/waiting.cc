@@ -60,7 +60,20 @@ class SignalWaiting final : public Waiting {
   std::thread thread_;
 };
 
+class PlainWaiting final : public Waiting {
+ public:
+  Result<> wait(Milliseconds time) override {
+    std::this_thread::sleep_for(time);
+    return {};
+  }
+  Result<> check() override { return {}; }
+};
+
 }  // namespace
+
+std::unique_ptr<Waiting> wait_regardless() {
+  return std::make_unique<PlainWaiting>();
+}
 
 std::unique_ptr<Waiting> wait_until_stopped() {
   return std::make_unique<SignalWaiting>();

@@ -21,6 +21,9 @@ class Waiting {
 // Made before other threads, because they inherit the mask of signals; at most one at a time.
 std::unique_ptr<Waiting> wait_until_stopped();
 
+// Cannot be stopped: for putting away what a stopped command made.
+std::unique_ptr<Waiting> wait_regardless();
+
 // Moves a clock instead of waiting; for tests.
 class ManualWaiting final : public Waiting {
  public:
