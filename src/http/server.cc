@@ -29,7 +29,10 @@ enum class Phase { waiting, working, ending };
 
 struct Connection {
   Connection(os::Socket socket, SSL_CTX* context)
-      : owned_wire(std::make_unique<Wire>(std::move(socket), context)), wire(*owned_wire) {}
+      : peer(socket.peer()),
+        owned_wire(std::make_unique<Wire>(std::move(socket), context)),
+        wire(*owned_wire) {}
+  const std::string peer;
   std::unique_ptr<Wire> owned_wire;
   Wire& wire;
   std::thread thread = {};
@@ -173,7 +176,7 @@ void ServerImpl::run(Place place) {
   try {
     serve(*place);
   } catch (const std::exception& error) {  // out of memory: this connection's loss only
-    LOG(error, "http", "a connection of {} failed: {}", place->wire.peer(), error.what());
+    LOG(error, "http", "a connection of {} failed: {}", place->peer, error.what());
   }
   place->wire.cut();
   std::list<Connection> finished;
@@ -191,7 +194,7 @@ void ServerImpl::run(Place place) {
 void ServerImpl::serve(Connection& connection) {
   if (auto done = connection.wire.handshake(system_clock().steady() + options_.head_timeout);
       !done) {
-    LOG(debug, "http", "{}: {}", connection.wire.peer(), done.error().message);
+    LOG(debug, "http", "{}: {}", connection.peer, done.error().message);
     return;
   }
   RequestReader reader(connection.wire);
@@ -210,7 +213,7 @@ bool ServerImpl::serve_one(Connection& connection, RequestReader& reader) {
     refuse(connection, request.error());
     return false;
   }
-  request->peer = connection.wire.peer();
+  request->peer = connection.peer;
   const auto bytes_max =
       options_.body_bytes_max ? options_.body_bytes_max(*request) : body_bytes_max_default;
   const auto say_continue = [&] {
@@ -244,8 +247,7 @@ bool ServerImpl::answer(Connection& connection, const RequestReader& reader, Req
 }
 
 void ServerImpl::refuse(Connection& connection, const Refusal& refusal) {
-  LOG(debug, "http", "{}: refused with {}: {}", connection.wire.peer(), refusal.status,
-      refusal.message);
+  LOG(debug, "http", "{}: refused with {}: {}", connection.peer, refusal.status, refusal.message);
   if (refusal.status == 0) return;
   {
     const std::lock_guard lock(mutex_);

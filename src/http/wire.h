@@ -41,7 +41,6 @@ class Wire {
   void cut() const { socket_.shut_down(); }  // from any thread
 
   bool timed_out() const { return timed_out_; }
-  std::string peer() const { return socket_.peer(); }
 
  private:
   friend struct WireBio;
