@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <set>
 
 #include "os/test_folder.h"
@@ -108,13 +109,16 @@ TEST_F(Sqlite, CommitsWhatWaitsTogetherInOneGroup) {
   open();
   constexpr std::size_t others = 40;
   std::vector<std::thread> running;
-  // The first change holds the writer until all others wait.
+  // The first change holds the writer until all others wait; they come once it does.
+  std::atomic<bool> holding = false;
   running.emplace_back([&] {
     EXPECT_TRUE(kv_->change("s", [&](Transaction& change) {
+      holding = true;
       while (kv_->writer().waiting() < others) std::this_thread::yield();
       return change.put("first", "1");
     }));
   });
+  while (!holding) std::this_thread::yield();
   for (std::size_t i = 0; i < others; ++i) {
     running.emplace_back([&, i] { EXPECT_TRUE(put(std::to_string(i), "1")); });
   }
