@@ -144,7 +144,7 @@ Result<std::vector<Mark>> find_marks(const Source& source) {
   const Mark vhd{"VHD disk image", Format::vhd, 0};
   if (has(head, 0, "conectix")) add_mark(marks, vhd);
   // At size - 511 the file lost its last byte, or is by a very old tool; the reader says so.
-  for (const std::uint64_t at : {0, 1}) {
+  for (const std::uint64_t at : {0u, 1u}) {
     if (tail.size() == sector_bytes && has(tail, at, "conectix")) {
       add_mark(marks, {vhd.name, vhd.ours, size_bytes - sector_bytes + at});
     }

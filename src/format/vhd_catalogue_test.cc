@@ -156,7 +156,7 @@ std::vector<Row> dynamic_vhd_rows() {
       dynamic("v22-c", "footer copy checksum", "ImageChecksumMismatch",
               [](Bytes& image) { image[64] ^= 1; }),
       dynamic("v24", "no trailing footer", "ImageTruncated",
-              [](Bytes& image) { image.resize(image.size() - 512); }),
+              [](Bytes& image) { image.resize(d.footer()); }),
       footers<u32>("v26", "version 2", "UnsupportedImageFeature", 12, 0x00020000),
       footers<u64>("v27", "over 2040 GiB", "ImageTooLarge", 48, 2041 * gib),
       dynamic("v29-a", "data under clear bitmap", "ImageMetadataInvalid",
