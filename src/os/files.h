@@ -20,9 +20,9 @@ class File {
   File& operator=(File&& other) noexcept;
   ~File();
 
-  static Result<File> open_read(const std::string& path);    // not_found when absent
-  static Result<File> open_write(const std::string& path);   // read and write; must exist
-  static Result<File> create(const std::string& path);       // read and write; conflict if it exists
+  static Result<File> open_read(const std::string& path);   // not_found when absent
+  static Result<File> open_write(const std::string& path);  // read and write; must exist
+  static Result<File> create(const std::string& path);      // read and write; conflict if it exists
 
   int descriptor() const { return descriptor_; }
   bool is_open() const { return descriptor_ >= 0; }
@@ -49,7 +49,7 @@ Result<> make_folders(const std::string& path);  // with parents; each parent sy
 Result<> sync_folder(const std::string& path);
 Result<bool> exists(const std::string& path);
 Result<std::vector<std::string>> list_folder(const std::string& path);  // names, sorted
-Result<> remove_file(const std::string& path);                         // absent is fine
+Result<> remove_file(const std::string& path);                          // absent is fine
 Result<> rename_durably(const std::string& from, const std::string& to);
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 // Replaces or creates `path` so that after a crash the old or the new content is there, whole.
