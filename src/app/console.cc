@@ -70,29 +70,34 @@ std::string table_text(const Table& table, bool colour) {
 }
 
 std::string bar_text(const Bar& bar, Milliseconds elapsed, std::size_t columns) {
-  constexpr std::size_t cells = 24;
+  constexpr std::size_t cells_max = 24;
+  constexpr std::size_t cells_min = 6;
   const std::uint64_t done = std::min(bar.done, bar.total);
   const double share =
       bar.total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(bar.total);
-  const auto filled = static_cast<std::size_t>(share * cells);
-  std::string text = fmt::format("{:<14} [{}{}] {:>3} %", bar.label, std::string(filled, '='),
-                                 std::string(cells - filled, ' '), static_cast<int>(share * 100));
+  std::string text = fmt::format(" {:>3} %", static_cast<int>(share * 100));
   // What is known only as a share has a total of 100.
-  if (bar.total > 100) {
-    text += fmt::format("  {} of {}", human_size(done), human_size(bar.total));
-  }
+  if (bar.total > 100) text += fmt::format("  {} of {}", human_size(done), human_size(bar.total));
   const std::string rate = rate_text(bar, elapsed);
   if (!rate.empty()) text += "  " + rate;
+  const std::string label = fmt::format("{:<12} ", bar.label);
+  const std::size_t taken = label.size() + 2 + text.size();
+  const std::size_t room = columns > taken ? columns - taken : 0;
+  const std::size_t cells = std::clamp(room, cells_min, cells_max);
+  const auto filled = static_cast<std::size_t>(share * static_cast<double>(cells));
+  text = fmt::format("{}[{}{}]{}", label, std::string(filled, '='),
+                     std::string(cells - filled, ' '), text);
   if (text.size() > columns) text.resize(columns);
   return text;
 }
 
 ConsoleOptions Console::for_process(bool json) {
-  ConsoleOptions options{.json = json};
+  ConsoleOptions options{.json = json, .columns = 200};
   const char* no_colour = std::getenv("NO_COLOR");
   const bool plain = no_colour != nullptr && *no_colour != '\0';
   options.out_colour = !plain && isatty(STDOUT_FILENO) == 1;
   options.error_terminal = isatty(STDERR_FILENO) == 1;
+  if (options.error_terminal) options.columns = 79;
   winsize size = {};
   if (options.error_terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) {
     options.columns = size.ws_col - 1U;

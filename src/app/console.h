@@ -17,7 +17,7 @@ struct ConsoleOptions {
   bool json = false;  // -o json: one document on standard output and nothing else there
   bool out_colour = false;
   bool error_terminal = false;
-  std::size_t columns = 80;  // of standard error's terminal
+  std::size_t columns = 80;  // of standard error
   std::FILE* out = stdout;
   std::FILE* error = stderr;
 };

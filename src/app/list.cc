@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "app/push_disk.h"
 #include "app/reference.h"
 #include "app/report.h"
 #include "base/text.h"
@@ -24,7 +25,7 @@ class Lister {
  private:
   Result<JsonObject> gallery(const arm::ResourceId& id, const Json& shown);
   Result<JsonObject> definition(const arm::ResourceId& id, const Json& shown);
-  Result<Json> version(const arm::ResourceId& id, bool indent);
+  Result<Json> contents(const arm::ResourceId& id);
   Result<std::vector<Json>> below(const arm::ResourceId& id, std::string_view type) {
     return connection_.list(fmt::format("{}/{}?api-version={}", id.text(), type, galleries_api));
   }
@@ -39,39 +40,36 @@ class Lister {
   JsonArray document_;
 };
 
-std::string regions_in_words(const Json& version) {
+std::string regions_in_words(const Json& contents) {
   std::vector<std::string> words;
-  const Json* summary = find_path(version, "properties.replicationStatus.summary");
-  if (summary == nullptr || !summary->is_array()) return "";
-  for (const auto& region : summary->as_array()) {
+  const Json* regions = find_path(contents, "regions");
+  if (regions == nullptr || !regions->is_array()) return "";
+  for (const auto& region : regions->as_array()) {
     const auto progress = int_at(region, "progress");
-    std::string word = fmt::format("{} {}", arm::normalize_location(string_at(region, "region")),
-                                   to_lower(string_at(region, "state")));
+    std::string word =
+        fmt::format("{} {}", string_at(region, "name"), to_lower(string_at(region, "state")));
     if (progress < 100) word += fmt::format(" {} %", progress);
     words.push_back(std::move(word));
   }
   return join(words, ", ");
 }
 
-std::string size_in_words(const Json& version) {
-  const auto gib = int_at(version, "properties.storageProfile.osDiskImage.sizeInGB");
-  return gib > 0 ? fmt::format("{} GiB", gib) : "";
+std::string size_in_words(const Json& contents) {
+  return int_at(contents, "sizeBytes") > 0 ? size_text(contents, "sizeBytes") : "";
 }
 
 std::string provisioning(const Json& shown) {
   return std::string(string_at(shown, "properties.provisioningState"));
 }
 
-Result<Json> Lister::version(const arm::ResourceId& id, bool indent) {
-  auto shown = TRY(connection_.find(path_of(id, "$expand=ReplicationStatus")));
-  if (!shown) return Json(nullptr);  // deleted a moment ago
-  if (indent) {
-    const bool excluded = bool_at(*shown, "properties.publishingProfile.excludeFromLatest");
-    table_.push_back({"    " + id.name(), std::string(string_at(*shown, "location")),
-                      provisioning(*shown), excluded ? "excluded" : "", size_in_words(*shown),
-                      regions_in_words(*shown)});
+Result<Json> Lister::contents(const arm::ResourceId& id) {
+  auto contents = get_contents(connection_, id);
+  if (contents) return contents;
+  // Deleted a moment ago, or not yet filled: listed without.
+  if (contents.error().kind == Kind::not_found || contents.error().kind == Kind::conflict) {
+    return Json(nullptr);
   }
-  return *shown;
+  return contents;
 }
 
 Result<JsonObject> Lister::definition(const arm::ResourceId& id, const Json& shown) {
@@ -79,21 +77,35 @@ Result<JsonObject> Lister::definition(const arm::ResourceId& id, const Json& sho
   sort_versions(versions);
   const Json* latest = find_latest(versions);
   const std::string name(latest == nullptr ? "" : string_at(*latest, "name"));
-  Json details = nullptr;
-  if (latest != nullptr && !options_.all) {
-    details = TRY(version(id.child("versions", name), false));
-  }
-  table_.push_back({"  " + id.name(), std::string(string_at(shown, "location")),
-                    provisioning(shown), name, size_in_words(details), regions_in_words(details)});
+  std::vector<std::string> row = {"  " + id.name(),
+                                  std::string(string_at(shown, "location")),
+                                  provisioning(shown),
+                                  name,
+                                  "",
+                                  ""};
+  const std::size_t row_at = table_.size();
+  table_.push_back({});
   JsonArray array;
   for (const auto& item : versions) {
     const std::string item_name(string_at(item, "name"));
-    if (options_.all) {
-      array.push_back(TRY(version(id.child("versions", item_name), true)));
-    } else {
-      array.push_back(item_name == name && !details.is_null() ? details : item);
+    const bool is_latest = item_name == name;
+    JsonObject object = item.is_object() ? item.as_object() : JsonObject();
+    if (options_.all || is_latest) {
+      const auto held = TRY(contents(id.child("versions", item_name)));
+      if (options_.all) {
+        const bool excluded = bool_at(item, "properties.publishingProfile.excludeFromLatest");
+        table_.push_back({"    " + item_name, std::string(string_at(item, "location")),
+                          provisioning(item), excluded ? "excluded" : "", size_in_words(held),
+                          regions_in_words(held)});
+      } else {
+        row[4] = size_in_words(held);
+        row[5] = regions_in_words(held);
+      }
+      object["contents"] = held;
     }
+    array.push_back(std::move(object));
   }
+  table_[row_at] = std::move(row);
   JsonObject object = shown.as_object();
   object["latest"] = name;
   object["versions"] = std::move(array);
@@ -161,16 +173,15 @@ Result<> list(const ListOptions& options, Console& console) {
 
 Result<> list_regions(Connection& connection, Console& console) {
   const auto regions = TRY(connection.list("/pinaco/v1/regions"));
-  Table table{{"NAME", "DISPLAY NAME", "ZONES", "PLACES", "IMAGES", "PACKS", "STORED"}};
+  Table table{{"NAME", "DISPLAY NAME", "ZONES", "PLACES", "PREMIUM", "IMAGES", "PACKS", "STORED"}};
   JsonArray document;
   for (const auto& region : regions) {
-    std::vector<std::string> places;
+    std::size_t places = 0;
+    std::size_t premium = 0;
     std::vector<std::string> zones;
     if (const Json* list = find_path(region, "places"); list != nullptr && list->is_array()) {
-      for (const auto& place : list->as_array()) {
-        places.push_back(fmt::format("{}{}", string_at(place, "name"),
-                                     bool_at(place, "premium") ? " (premium)" : ""));
-      }
+      places = list->as_array().size();
+      for (const auto& place : list->as_array()) premium += bool_at(place, "premium") ? 1 : 0;
     }
     if (const Json* list = find_path(region, "zones"); list != nullptr && list->is_array()) {
       for (const auto& zone : list->as_array()) {
@@ -179,7 +190,8 @@ Result<> list_regions(Connection& connection, Console& console) {
     }
     table.push_back(
         {std::string(string_at(region, "name")), std::string(string_at(region, "displayName")),
-         join(zones, " "), join(places, ", "), fmt::to_string(int_at(region, "usage.manifests")),
+         join(zones, " "), fmt::to_string(places), fmt::to_string(premium),
+         fmt::to_string(int_at(region, "usage.manifests")),
          fmt::to_string(int_at(region, "usage.packs")), size_text(region, "usage.bytes")});
     document.push_back(region);
   }

@@ -136,7 +136,9 @@ Result<> Push::upload(DiskFound found) {
 
 Result<> Push::import() {
   const auto on_poll = [&](const Json& status) -> Result<> {
-    const auto percent = std::clamp<std::int64_t>(int_at(status, "percentComplete"), 0, 100);
+    const bool done = string_at(status, "status") == "Succeeded";
+    const auto percent =
+        std::clamp<std::int64_t>(int_at(status, "percentComplete", done ? 100 : 0), 0, 100);
     console_.show({{.label = "importing",
                     .done = static_cast<std::uint64_t>(percent),
                     .total = 100,

@@ -65,34 +65,53 @@ Json definition_body(const PushOptions& options, const std::string& location) {
   return body;
 }
 
-Result<std::vector<std::string>> server_regions(Connection& connection) {
-  std::vector<std::string> names;
-  for (const auto& region : TRY(connection.list("/pinaco/v1/regions"))) {
-    names.push_back(arm::normalize_location(string_at(region, "name")));
-  }
-  if (names.empty()) return fail(Kind::unavailable, "The server has no regions.");
-  return names;
+using Known = std::vector<Json>;  // the server's regions
+
+Result<Known> server_regions(Connection& connection) {
+  auto regions = TRY(connection.list("/pinaco/v1/regions"));
+  if (regions.empty()) return fail(Kind::unavailable, "The server has no regions.");
+  return regions;
 }
 
-Result<> check_region(const std::vector<std::string>& known, const std::string& name,
-                      std::string_view option) {
-  if (std::ranges::find(known, name) != known.end()) return {};
+std::string name_of(const Json& region) {
+  return arm::normalize_location(string_at(region, "name"));
+}
+
+Result<const Json*> get_region(const Known& known, const std::string& name,
+                               std::string_view option) {
+  std::vector<std::string> all;
+  for (const auto& region : known) {
+    if (name_of(region) == name) return &region;
+    all.push_back(name_of(region));
+  }
   return fail(Kind::invalid, fmt::format("{} names the region '{}', which the server does not "
                                          "have. It has: {}.",
-                                         option, name, join(known, ", ")));
+                                         option, name, join(all, ", ")));
+}
+
+// The server would refuse the same, but only once everything is uploaded.
+Result<> check_region(const Known& known, const TargetRegion& wanted) {
+  const Json& region = *TRY(get_region(known, wanted.name, "--regions"));
+  const Json* zones = find_path(region, "zones");
+  const bool zoned = zones != nullptr && zones->is_array() && !zones->as_array().empty();
+  if (!iequals(wanted.storage, "Standard_ZRS") || zoned) return {};
+  return fail(
+      Kind::invalid,
+      fmt::format("--regions asks for {} in {}, which has no zones. Use standard_lrs there; "
+                  "`pinaco regions` shows which regions have zones.",
+                  to_lower(wanted.storage), wanted.name));
 }
 
 bool names(const std::vector<TargetRegion>& regions, const std::string& name) {
   return std::ranges::any_of(regions, [&](const auto& region) { return region.name == name; });
 }
 
-Result<std::string> choose_location(const PushOptions& options,
-                                    const std::vector<std::string>& known,
+Result<std::string> choose_location(const PushOptions& options, const Known& known,
                                     const std::optional<Json>& definition) {
-  for (const auto& region : options.regions) TRY(check_region(known, region.name, "--regions"));
+  for (const auto& region : options.regions) TRY(check_region(known, region));
   std::string location = arm::normalize_location(options.location);
   if (!location.empty()) {
-    TRY(check_region(known, location, "--location"));
+    TRY(get_region(known, location, "--location"));
     if (options.regions.empty() || names(options.regions, location)) return location;
     return fail(Kind::invalid, fmt::format("--regions must name the home location {} too: the "
                                            "image is stored there first.",
@@ -102,7 +121,7 @@ Result<std::string> choose_location(const PushOptions& options,
   if (!options.regions.empty() && !names(options.regions, location)) {
     return options.regions.front().name;
   }
-  return location.empty() ? known.front() : location;
+  return location.empty() ? name_of(known.front()) : location;
 }
 
 // Makes what is not there; says so.

@@ -228,6 +228,8 @@ TEST_F(PushTest, RefusesARegionThatTheServerLacksBeforeUploading) {
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message, HasSubstr("westeurope, northeurope"));
   EXPECT_TRUE(server_.puts().empty());
+  options_.regions = {{.name = "westeurope", .storage = "Standard_ZRS"}};
+  EXPECT_THAT(run().error().message, HasSubstr("no zones"));
   options_.regions = {{.name = "westeurope"}};
   options_.location = "northeurope";
   EXPECT_THAT(run().error().message, HasSubstr("must name the home location"));
@@ -262,12 +264,18 @@ TEST_F(PushTest, APullOfOtherBytesIsRemoved) {
 
 TEST(Console, DrawsBarsWithRateAndTimeLeft) {
   EXPECT_EQ(bar_text({.label = "uploading", .done = 50 << 20, .total = 100 << 20}, Seconds(5), 200),
-            "uploading      [============            ]  50 %  50.0 MiB of 100.0 MiB  10.0 MiB/s  "
+            "uploading    [============            ]  50 %  50.0 MiB of 100.0 MiB  10.0 MiB/s  "
             "5.0 s left");
   EXPECT_EQ(
       bar_text({.label = "x", .done = 100, .total = 100, .state = "Completed"}, Seconds(1), 99),
-      "x              [========================] 100 %  Completed");
-  EXPECT_EQ(bar_text({.label = "x", .total = 1000}, Seconds(1), 20).size(), 20U);
+      "x            [========================] 100 %  Completed");
+}
+
+TEST(Console, FitsABarIntoItsTerminal) {
+  const Bar bar{.label = "uploading", .done = 50 << 20, .total = 100 << 20};
+  EXPECT_EQ(bar_text(bar, Seconds(5), 79).size(), 79U);
+  EXPECT_NE(bar_text(bar, Seconds(5), 79).find("s left"), std::string::npos);
+  EXPECT_EQ(bar_text(bar, Seconds(5), 20).size(), 20U);
 }
 
 TEST(Console, AlignsTables) {

@@ -29,12 +29,14 @@ std::vector<Bar> region_bars(const Json& version) {
 Result<std::optional<Json>> watch(Connection& connection, const PushTarget& target,
                                   Console& console) {
   Pauses pauses(connection.patience());
+  bool was_busy = false;  // one that was there all the time is not worth a bar
   while (true) {
     auto version = TRY(connection.find(path_of(target.version, "$expand=ReplicationStatus")));
     if (!version) return version;
     const auto state = string_at(*version, "properties.provisioningState");
     const bool busy = state == "Creating" || state == "Updating" || state == "Deleting";
-    if (auto bars = region_bars(*version); !bars.empty()) console.show(bars);
+    was_busy = was_busy || busy;
+    if (auto bars = region_bars(*version); was_busy && !bars.empty()) console.show(bars);
     if (!busy) {
       console.settle();
       return version;
