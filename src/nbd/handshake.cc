@@ -46,12 +46,11 @@ class Cursor {
 
 class Negotiation {
  public:
-  Negotiation(const os::Socket& socket, const Directory& directory, bool may_list,
-              Milliseconds limit)
+  Negotiation(const os::Socket& socket, const Directory& directory, const NegotiationRules& rules)
       : socket_(socket),
         directory_(directory),
-        may_list_(may_list),
-        end_(system_clock().steady() + limit) {}
+        rules_(rules),
+        end_(system_clock().steady() + rules.limit) {}
 
   Result<Negotiated> run() {
     TRY(greet());
@@ -169,6 +168,7 @@ class Negotiation {
     chosen_.entry = std::move(entry);
     // A context that was chosen for another export is void ("NBD_OPT_SET_META_CONTEXT").
     if (context_name_ != name) chosen_.allocation = false;
+    rules_.chosen(chosen_.entry);
     done_ = true;
   }
 
@@ -176,7 +176,7 @@ class Negotiation {
     if (!data.empty()) {
       return refuse(Option::list, OptionReply::error_invalid, "data not expected");
     }
-    if (!may_list_) {
+    if (!rules_.may_list) {
       return refuse(Option::list, OptionReply::error_policy, "this server does not tell names");
     }
     for (const auto& name : directory_.names()) {
@@ -290,7 +290,7 @@ class Negotiation {
 
   const os::Socket& socket_;
   const Directory& directory_;
-  const bool may_list_;
+  const NegotiationRules& rules_;
   const SteadyTime end_;
   bool no_zeroes_ = false;
   bool done_ = false;
@@ -300,9 +300,9 @@ class Negotiation {
 
 }  // namespace
 
-Result<Negotiated> negotiate(const os::Socket& socket, const Directory& directory, bool may_list,
-                             Milliseconds limit) {
-  return Negotiation(socket, directory, may_list, limit).run();
+Result<Negotiated> negotiate(const os::Socket& socket, const Directory& directory,
+                             const NegotiationRules& rules) {
+  return Negotiation(socket, directory, rules).run();
 }
 
 }  // namespace pinaco::nbd

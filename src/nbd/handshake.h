@@ -4,6 +4,8 @@
 // the protocol or a limit is invalid and to be dropped; one that leaves is unavailable.
 #pragma once
 
+#include <functional>
+
 #include "nbd/directory.h"
 #include "os/sockets.h"
 
@@ -15,7 +17,14 @@ struct Negotiated {
   bool allocation = false;  // base:allocation was chosen for this export
 };
 
-Result<Negotiated> negotiate(const os::Socket& socket, const Directory& directory, bool may_list,
-                             Milliseconds limit);
+struct NegotiationRules {
+  bool may_list = false;
+  Milliseconds limit = std::chrono::seconds(10);
+  // Called before the client learns that it has the export.
+  std::function<void(const std::shared_ptr<Entry>&)> chosen;
+};
+
+Result<Negotiated> negotiate(const os::Socket& socket, const Directory& directory,
+                             const NegotiationRules& rules);
 
 }  // namespace pinaco::nbd

@@ -138,15 +138,16 @@ class ServerOnThreads final : public Server {
 
   void run(std::uint64_t id, Session& session) {
     const auto peer = session.socket().peer();
-    auto negotiated =
-        negotiate(session.socket(), common_.directory, options_.list, limits_.handshake);
+    auto chosen = [this, id](const std::shared_ptr<Entry>& entry) {
+      std::lock_guard lock(mutex_);
+      connections_.at(id).entry = entry;
+    };
+    auto negotiated = negotiate(
+        session.socket(), common_.directory,
+        {.may_list = options_.list, .limit = limits_.handshake, .chosen = std::move(chosen)});
     if (!negotiated) {
       LOG(debug, "nbd", "{}: {}", peer, negotiated.error().message);
       return session.end();
-    }
-    {
-      std::lock_guard lock(mutex_);
-      connections_.at(id).entry = negotiated->entry;
     }
     // revoke() marks the entry before it looks for connections: one of the two sees the other.
     if (negotiated->entry->revoked) return session.end();

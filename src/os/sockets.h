@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -68,6 +69,18 @@ class Socket {
  private:
   int descriptor_ = -1;
 };
+
+// Two sockets that are connected to each other.
+struct SocketPair {
+  Socket near;
+  Socket far;
+};
+Result<SocketPair> socket_pair();
+
+// Which of the sockets have something to read (or have ended); empty when the time is over.
+// A nullptr is skipped. At most 16.
+Result<std::vector<std::size_t>> wait_any(std::span<const Socket* const> sockets,
+                                          Milliseconds timeout);
 
 class Listener {
  public:
