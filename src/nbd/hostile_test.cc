@@ -15,6 +15,9 @@ Bytes option_head(std::uint32_t type, std::uint32_t length) {
   return head;
 }
 
+// So that a client is dropped for what it did and not because its time was over.
+constexpr Limits patient = {.handshake = std::chrono::hours(1)};
+
 OptionReply answer_to(const BareClient& client, Option type, ByteView data) {
   const auto answer = client.ask(type, data);
   EXPECT_TRUE(answer) << answer.error().message;
@@ -31,7 +34,7 @@ WireError error_of(const BareClient& client, ByteView request) {
 }
 
 TEST(NbdHandshake, DropsAnOptionOfFourGibibytes) {
-  const Served served;
+  const Served served(false, {}, patient);
   for (const auto option : {3u, 7u, 10u, 12345u}) {
     const auto client = served.connect();
     ASSERT_TRUE(client.greet());
@@ -42,7 +45,7 @@ TEST(NbdHandshake, DropsAnOptionOfFourGibibytes) {
 }
 
 TEST(NbdHandshake, DropsAClientThatSendsOptionsForEver) {
-  const Served served;
+  const Served served(false, {}, patient);
   const auto client = served.connect();
   ASSERT_TRUE(client.greet());
   for (std::uint32_t i = 0; i < options_max; ++i) {
@@ -63,7 +66,7 @@ TEST(NbdHandshake, SkipsAnUnknownOption) {
 }
 
 TEST(NbdHandshake, RefusesNamesOver4096Bytes) {
-  const Served served;
+  const Served served(false, {}, patient);
   const auto client = served.connect();
   ASSERT_TRUE(client.greet());
   EXPECT_EQ(answer_to(client, Option::go, BareClient::go_data(std::string(4096, 'a'))),
@@ -123,7 +126,7 @@ TEST(NbdHandshake, ForgetsAContextThatWasChosenForAnotherExport) {
 }
 
 TEST(NbdHandshake, DropsUnknownClientFlagsAndWrongMagic) {
-  const Served served;
+  const Served served(false, {}, patient);
   const auto flags = served.connect();
   ASSERT_TRUE(flags.greet(0x80000001));
   EXPECT_EQ(flags.is_closed(), true);

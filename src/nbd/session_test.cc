@@ -3,6 +3,7 @@
 
 #include "nbd/nbd_fixture.h"
 #include "nbd/session.h"
+#include "os/process.h"
 
 namespace pinaco::nbd {
 namespace {
@@ -165,6 +166,31 @@ TEST(NbdRevoke, DropsAReadInFlightWithoutAnAnswer) {
     EXPECT_EQ(*got, 0u);
     EXPECT_EQ(client.is_closed(), true);
   }
+}
+
+// What the whole silence is for: QEMU repeats a read that was cut off, on the next server.
+TEST(NbdRevoke, QemuRepeatsItsReadOnTheServerThatComesAfter) {
+  NEEDS_TOOL("qemu-io");
+  Gated gated({}, fail(Kind::cancelled, "the reader was closed"));
+  const auto path = gated.served.unix_path;
+  auto qemu = os::Process::start(
+      {"qemu-io", "-r", "--image-opts",
+       "driver=nbd,server.type=unix,server.path=" + path + ",export=disk,reconnect-delay=60", "-c",
+       fmt::format("read {} 4096", Gated::gated_offset)});
+  ASSERT_TRUE(qemu) << qemu.error().message;
+  ASSERT_TRUE(gated.gate.wait_for(1));
+  std::thread stopping([&] { gated.served.server->stop(); });
+  gated.gate.open();
+  stopping.join();
+  EXPECT_EQ(qemu->wait(Milliseconds(0)).value(), std::nullopt);
+  const auto next = serve({.unix_path = path});
+  ASSERT_TRUE(next) << next.error().message;
+  (*next)->add("disk", {.disk = std::make_shared<MemoryDisk>(sample_disk())});
+  EXPECT_EQ(qemu->wait(std::chrono::seconds(30)).value(), 0);
+  Bytes said(1000);
+  const auto got = qemu->output().read_some(said, Milliseconds(0));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(as_text(ByteView(said).first(*got)).substr(0, 20), "read 4096/4096 bytes");
 }
 
 TEST(NbdRevoke, OfANameAddedAgainEndsTheOldConnections) {
