@@ -52,8 +52,7 @@ class Certificates : public testing::Test {
   }
 
   std::string folder_;
-  ManualClock clock_{
-      std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())};
+  ManualClock clock_{system_clock().now()};  // openssl looks at the real time
   std::unique_ptr<Random> random_ = seeded_random(7);
 };
 
