@@ -20,7 +20,8 @@ fail() { echo "FAILED: $*"; tail -n 30 "$work/server.log" 2>/dev/null; exit 1; }
 start_server() {
   local waited=0 first=no
   [[ -s $work/admin.json ]] || first=yes
-  "$pinaco" serve --data "$data" --port "$port" --credentials-file "$work/admin.json" \
+  printf '[server]\nport = %d\nnbd_port = 0\n' "$port" >"$work/pinaco.toml"
+  "$pinaco" serve --data "$data" --config "$work/pinaco.toml" --credentials-file "$work/admin.json" \
     "$@" >>"$work/server.log" 2>&1 &
   server=$!
   until [[ -s $work/admin.json ]] && endpoint=$(jq -er .endpoint "$work/admin.json") &&

@@ -48,8 +48,8 @@ if [[ $setup == yes ]]; then
   tools/setup.sh --no-clients
 fi
 step "build"
-./dev build release | tail -n 1
-pinaco=$top/build/release/pinaco
+[[ -n ${PINACO:-} ]] || ./dev build release | tail -n 1
+pinaco=${PINACO:-$top/build/release/pinaco}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pinaco-demo.XXXXXX")
 server=''
@@ -127,7 +127,22 @@ for index in "${!files[@]}"; do
 done
 
 step "what each version cost"
-for index in "${!files[@]}"; do run show "demo/debian/${versions[index]}"; done
+size() { numfmt --to=iec-i --suffix=B --format=%.1f "$1"; }
+{
+  printf 'VERSION\tDATA\tNEW BLOCKS\tSTORED'
+  printf '\tMOVED TO %s' "${regions[@]:1}"
+  for index in "${!files[@]}"; do
+    cost=$("$pinaco" show "demo/debian/${versions[index]}" -o json | jq .contents)
+    printf '\n%s\t%s\t%s of %s\t%s' "${versions[index]}" \
+      "$(size "$(jq '.dataBlocks * 4096' <<<"$cost")")" "$(jq .newBlocks <<<"$cost")" \
+      "$(jq .dataBlocks <<<"$cost")" "$(size "$(jq .storedBytes <<<"$cost")")"
+    for region in "${regions[@]:1}"; do
+      printf '\t%s' "$(size "$(jq --arg region "$region" \
+        '.regions[] | select(.name == $region) | .movedBytes' <<<"$cost")")"
+    done
+  done
+  echo
+} | column -t -s $'\t'
 run list --all
 
 step "boot the latest in $away, from a copy-on-write overlay over NBD"

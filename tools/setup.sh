@@ -11,7 +11,8 @@ build='g++ cmake ninja-build ccache mold pkg-config git python3 ca-certificates
   libtomlplusplus-dev libgtest-dev libgmock-dev'
 check='clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev'
 test='qemu-utils libnbd-dev libnbd-bin nbdkit sqlite3 openssl curl jq procps'
-demo='qemu-system-x86 debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio'
+demo='qemu-system-x86 debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio
+  bsdextrautils'
 clients='azure-cli'
 bench='borgbackup time'
 

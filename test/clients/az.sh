@@ -46,7 +46,7 @@ is .provisioningState Succeeded
 step sig image-definition create -g rg -r gallery -i debian --publisher p --offer o --sku s \
   --os-type Linux --os-state Generalized --hyper-v-generation V1
 is .identifier.sku s
-refused Conflict sig image-definition create -g rg -r gallery -i debian2 --publisher p --offer o \
+refused OperationNotAllowed sig image-definition create -g rg -r gallery -i debian2 --publisher p --offer o \
   --sku s --os-type Linux --os-state Generalized
 
 # The disk: made empty, written through its link as a page blob, closed.
@@ -77,7 +77,9 @@ step sig image-version list -g rg -r gallery -i debian
 is length 1
 step sig image-version update "${version[@]}" --set publishingProfile.excludeFromLatest=true
 is .publishingProfile.excludeFromLatest true
-step sig image-version update "${version[@]}" --target-regions "$home=1"
+refused BadRequest sig image-version update "${version[@]}" --target-regions "$home=1"
+step sig image-version update "${version[@]}" --target-regions "$home=1" \
+  --allow-replicated-location-deletion true
 is '.publishingProfile.targetRegions | length' 1
 step sig list -g rg
 is '.[0].name' gallery
@@ -88,7 +90,7 @@ is '.[0].name' debian
 "$pinaco" pull gallery/debian/1.0.0 -g rg -f "$work/back.raw"
 cmp "$work/disk.raw" "$work/back.raw" || fail "the version is not what az uploaded"
 
-refused Conflict sig image-definition delete -g rg -r gallery -i debian
+refused CannotDeleteResource sig image-definition delete -g rg -r gallery -i debian
 step sig image-version delete "${version[@]}"
 refused ResourceNotFound sig image-version show "${version[@]}"
 step sig image-definition delete -g rg -r gallery -i debian
