@@ -1,0 +1,226 @@
+// Plays the request/answer files of test/conformance against a whole server in memory.
+//
+//   # a comment
+//   PUT {S}/resourceGroups/rg?api-version=2021-04-01     {S} is /subscriptions/<id>
+//   {"location": "westeurope"}                           a body of any number of lines
+//   => 201                                               the status
+//   name = "rg"                                          a member of the answer by its path
+//   error.message ~ not found                            a part of a text
+//   tags absent
+//   header Retry-After = 1
+//
+//   FOLLOW            GET of the last Azure-AsyncOperation; FOLLOW Location the other one
+//   WAIT              until no operation is in progress
+//   ANONYMOUS         the next request goes without a token
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "app/region.h"
+#include "base/text.h"
+#include "http/http.h"
+
+namespace pinaco::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string make_folder() {
+  std::string path = testing::TempDir() + "pinaco-conformance-XXXXXX";
+  EXPECT_NE(mkdtemp(path.data()), nullptr);
+  return path;
+}
+
+std::vector<std::string> scripts() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(PINACO_SOURCE_DIR "/test/conformance")) {
+    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+class Conformance : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    folder_ = make_folder();
+    Config config = default_config(folder_);
+    config.port = 0;
+    config.nbd_port = 0;
+    auto started = start(config,
+                         {.data_folder = folder_,
+                          .work = {.pause = Milliseconds(20), .purge_after = Seconds(0)},
+                          .in_memory = true},
+                         system_clock(), system_random());
+    ASSERT_TRUE(started) << started.error().message;
+    pinaco_ = std::move(*started);
+    client_ = http::make_client({.ca_file = pinaco_->ca_file});
+    base_ = "https://localhost:" + std::to_string(pinaco_->http->port());
+    const auto& first = *pinaco_->identity->first_credentials();
+    subscription_ = "/subscriptions/" + first.subscription;
+    const std::string form = "grant_type=client_credentials&client_id=" + first.client_id +
+                             "&client_secret=" + percent_encode(first.client_secret) +
+                             "&scope=" + percent_encode(base_ + "/.default");
+    http::Ask ask{.method = "POST",
+                  .url = base_ + "/" + first.tenant + "/oauth2/v2.0/token",
+                  .body = as_bytes(form)};
+    ask.headers.add("Content-Type", "application/x-www-form-urlencoded");
+    const auto answer = client_->send(ask);
+    ASSERT_TRUE(answer) << answer.error().message;
+    token_ = string_at(*parse_json(answer->body), "access_token");
+    ASSERT_FALSE(token_.empty()) << answer->body;
+  }
+
+  void TearDown() override {
+    pinaco_.reset();
+    fs::remove_all(folder_);
+  }
+
+  std::string expand(std::string text) const {
+    for (std::size_t at; (at = text.find("{S}")) != std::string::npos;) {
+      text.replace(at, 3, subscription_);
+    }
+    return text;
+  }
+
+  void send(const std::string& method, const std::string& url, const std::string& body) {
+    http::Ask ask{.method = method, .url = url, .body = as_bytes(body)};
+    if (!anonymous_) ask.headers.add("Authorization", "Bearer " + token_);
+    anonymous_ = false;
+    if (!body.empty()) ask.headers.add("Content-Type", "application/json");
+    auto answer = client_->send(ask);
+    ASSERT_TRUE(answer) << where_ << answer.error().message;
+    answer_ = std::move(*answer);
+    for (const char* name : {"Azure-AsyncOperation", "Location"}) {
+      if (answer_.headers.has(name)) follow_[name] = answer_.headers.get(name);
+    }
+  }
+
+  std::string url_of(const std::string& path) const {
+    std::string encoded;
+    for (const char c : expand(path)) encoded += c == ' ' ? std::string("%20") : std::string(1, c);
+    return base_ + encoded;
+  }
+
+  // One line after "=>".
+  void expect_line(const std::string& line) {
+    const bool header = line.starts_with("header ");
+    const std::string text = header ? line.substr(7) : line;
+    const auto space = text.find(' ');
+    ASSERT_NE(space, std::string::npos) << where_ << "cannot read: " << line;
+    const std::string name = text.substr(0, space);
+    const std::string rest = text.substr(space + 1);
+    const auto json = parse_json(answer_.body);
+    const Json* found = header || !json ? nullptr : find_indexed(*json, name);
+    std::string value(header ? answer_.headers.get(name) : std::string_view());
+    if (found != nullptr)
+      value = found->is_string() ? std::string(found->get_string()) : to_text(*found);
+    const bool there = header ? answer_.headers.has(name) : found != nullptr;
+    if (rest == "absent") {
+      EXPECT_FALSE(there) << where_ << line << "\n" << answer_.body;
+      return;
+    }
+    EXPECT_TRUE(there) << where_ << line << "\n" << answer_.body;
+    if (!there) return;
+    const std::string wanted = expand(rest.substr(rest.find(' ') + 1));
+    if (rest.starts_with("~")) {
+      EXPECT_NE(value.find(wanted), std::string::npos) << where_ << line << "\ngot: " << value;
+    } else if (header) {
+      EXPECT_EQ(value, wanted) << where_ << line;
+    } else {
+      const auto json_wanted = parse_json(wanted);
+      ASSERT_TRUE(json_wanted) << where_ << "not JSON: " << wanted;
+      EXPECT_EQ(to_text(*found), to_text(*json_wanted)) << where_ << line << "\n" << answer_.body;
+    }
+  }
+
+  // As find_path, with numbers for elements of lists: "value.0.name".
+  static const Json* find_indexed(const Json& json, std::string_view path) {
+    const Json* at = &json;
+    for (const auto part : split(path, '.')) {
+      if (at->is_array()) {
+        const auto index = parse_int(part, 0, 10000);
+        if (part == "length" || !index) return nullptr;
+        if (static_cast<std::size_t>(*index) >= at->get_array().size()) return nullptr;
+        at = &at->get_array()[static_cast<std::size_t>(*index)];
+      } else {
+        at = at->is_object() ? find_member(at->get_object(), part) : nullptr;
+      }
+      if (at == nullptr) return nullptr;
+    }
+    return at;
+  }
+
+  void play(const std::string& path);
+
+  std::string folder_, base_, subscription_, token_, where_;
+  std::unique_ptr<Pinaco> pinaco_;
+  std::unique_ptr<http::Client> client_;
+  http::Answer answer_;
+  std::map<std::string, std::string, std::less<>> follow_;
+  bool anonymous_ = false;
+};
+
+void Conformance::play(const std::string& path) {
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path;
+  std::string line, request, body;
+  bool expecting = false;
+  int number = 0, requests = 0;
+  while (std::getline(file, line)) {
+    number++;
+    if (line.starts_with('#')) continue;
+    if (line.empty()) {
+      expecting = false;
+      continue;
+    }
+    if (line == "WAIT") {
+      pinaco_->workers->drain();
+      continue;
+    }
+    if (line == "ANONYMOUS") {
+      anonymous_ = true;
+      continue;
+    }
+    if (line.starts_with("=>")) {
+      where_ = path + ":" + std::to_string(number) + ": " + request + "\n";
+      if (request.starts_with("FOLLOW")) {
+        const bool location = request == "FOLLOW Location";
+        send("GET", follow_[location ? "Location" : "Azure-AsyncOperation"], "");
+      } else {
+        const auto space = request.find(' ');
+        ASSERT_NE(space, std::string::npos) << where_;
+        send(request.substr(0, space), url_of(request.substr(space + 1)), expand(body));
+      }
+      if (HasFatalFailure()) return;
+      EXPECT_EQ(std::to_string(answer_.status), std::string(trim(line.substr(2))))
+          << where_ << answer_.body;
+      requests++;
+      request.clear();
+      expecting = true;
+    } else if (expecting) {
+      expect_line(line);
+    } else if (request.empty()) {
+      request = line;
+      body.clear();
+    } else {
+      body += line + "\n";
+    }
+  }
+  EXPECT_TRUE(request.empty()) << path << ": no answer for " << request;
+  EXPECT_GT(requests, 0);
+}
+
+TEST_P(Conformance, AnswersAsWritten) {
+  play(PINACO_SOURCE_DIR "/test/conformance/" + GetParam() + ".txt");
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, Conformance, testing::ValuesIn(scripts()),
+                         [](const auto& script) { return script.param; });
+
+}  // namespace
+}  // namespace pinaco::app
