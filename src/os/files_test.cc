@@ -151,6 +151,13 @@ TEST(Files, SpansAreCutToTheRangeAsked) {
   EXPECT_EQ((*inside)[1].offset, 4 * mib);
   EXPECT_EQ((*inside)[1].length, 2 * mib);
   EXPECT_TRUE((*inside)[1].hole);
+  // Ends inside a hole that goes on, and inside data that goes on.
+  const auto hole = file->spans(0, mib);
+  ASSERT_EQ(hole->size(), 1u);
+  EXPECT_EQ((*hole)[0].length, mib);
+  const auto data = file->spans(2 * mib, mib);
+  ASSERT_EQ(data->size(), 1u);
+  EXPECT_EQ((*data)[0].length, mib);
   EXPECT_TRUE(file->spans(8 * mib, 0)->empty());
   EXPECT_EQ(file->spans(7 * mib, 2 * mib).error().kind, Kind::corrupt);
 }
