@@ -101,7 +101,8 @@ Result<Process> Process::start(const std::vector<std::string>& arguments,
   const pid_t id = ::fork();
   if (id < 0) return std::unexpected(system_error("starting " + arguments[0], errno));
   if (id == 0) become(prepared);
-  Process process(id, std::move(output.near), std::move(errors.near), Socket(static_cast<int>(::syscall(SYS_pidfd_open, id, 0))));
+  Process process(id, std::move(output.near), std::move(errors.near),
+                  Socket(static_cast<int>(::syscall(SYS_pidfd_open, id, 0))));
   {
     const Socket close_now = std::move(failure.far);
   }

@@ -132,8 +132,8 @@ Result<> prepare_copy(Draft& draft) {
   }
   TRY(draft.call.may_link(
       disk ? "Microsoft.Compute/disks/read" : "Microsoft.Compute/snapshots/read", id));
-  const auto source =
-      iequals(id.subscription, draft.change.subscription()) ? TRY(draft.change.find(id)) : std::nullopt;
+  const bool near = iequals(id.subscription, draft.change.subscription());
+  const auto source = near ? TRY(draft.change.find(id)) : std::nullopt;
   if (!source) return fail(arm::resource_not_found(id));
   if (source->location != draft.wanted.location) {
     return fail(arm::invalid_parameter(
