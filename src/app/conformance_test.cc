@@ -12,6 +12,11 @@
 //   FOLLOW            GET of the last Azure-AsyncOperation; FOLLOW Location the other one
 //   WAIT              until no operation is in progress
 //   ANONYMOUS         the next request goes without a token
+//   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that was answered
+//   COMPARE           what the last accessSAS reads is what was uploaded last
+//   SWEEP             the janitor, now
+//   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" lines before the body are headers
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,6 +27,7 @@
 
 #include "app/region.h"
 #include "base/text.h"
+#include "format/format.h"
 #include "http/http.h"
 
 namespace pinaco::app {
@@ -87,9 +93,18 @@ class Conformance : public testing::TestWithParam<std::string> {
     return text;
   }
 
-  void send(const std::string& method, const std::string& url, const std::string& body) {
-    http::Ask ask{.method = method, .url = url, .body = as_bytes(body)};
-    if (!anonymous_) ask.headers.add("Authorization", "Bearer " + token_);
+  void send(const std::string& method, const std::string& url, std::string body) {
+    http::Ask ask{.method = method, .url = url};
+    while (body.starts_with("x-ms-")) {
+      const auto line = body.substr(0, body.find('\n'));
+      ask.headers.add(line.substr(0, line.find(':')),
+                      std::string(trim(line.substr(line.find(':') + 1))));
+      body.erase(0, line.size() + 1);
+    }
+    ask.body = as_bytes(body);
+    if (!anonymous_ && !url.contains("/blob/")) {
+      ask.headers.add("Authorization", "Bearer " + token_);
+    }
     anonymous_ = false;
     if (!body.empty()) ask.headers.add("Content-Type", "application/json");
     auto answer = client_->send(ask);
@@ -98,10 +113,47 @@ class Conformance : public testing::TestWithParam<std::string> {
     for (const char* name : {"Azure-AsyncOperation", "Location"}) {
       if (answer_.headers.has(name)) follow_[name] = answer_.headers.get(name);
     }
+    const auto json = parse_json(answer_.body);
+    if (!json) return;
+    for (const char* path : {"accessSAS", "properties.output.accessSAS"}) {
+      if (!string_at(*json, path).empty()) link_ = string_at(*json, path);
+    }
+  }
+
+  void upload(std::size_t mib, std::uint64_t seed) {
+    constexpr std::size_t step = 4 << 20;
+    uploaded_.assign(mib << 20, 0);
+    // Random in the first half, zeros in the second.
+    seeded_random(seed)->fill(MutableBytes(uploaded_).first(uploaded_.size() / 2));
+    const Bytes unique(16, 7);
+    append(uploaded_, format::fixed_vhd_footer(uploaded_.size(), unique));
+    for (std::size_t at = 0; at < uploaded_.size(); at += step) {
+      const auto part = ByteView(uploaded_).subspan(at, std::min(step, uploaded_.size() - at));
+      if (is_zero(part)) continue;
+      http::Ask ask{.method = "PUT", .url = link_ + "&comp=page", .body = part};
+      ask.headers.add("x-ms-page-write", "update");
+      ask.headers.add("x-ms-range", fmt::format("bytes={}-{}", at, at + part.size() - 1));
+      const auto answer = client_->send(ask);
+      ASSERT_TRUE(answer) << answer.error().message;
+      ASSERT_EQ(answer->status, 201) << answer->body;
+    }
+  }
+
+  void compare() {
+    const auto answer = client_->send({.url = link_});
+    ASSERT_TRUE(answer) << answer.error().message;
+    ASSERT_EQ(answer->status, 200) << answer->body;
+    // The footers differ in their identifier: the disk is what counts.
+    ASSERT_EQ(answer->body.size(), uploaded_.size());
+    const std::size_t disk = uploaded_.size() - 512;
+    EXPECT_TRUE(
+        std::ranges::equal(as_bytes(answer->body).first(disk), ByteView(uploaded_).first(disk)))
+        << "the bytes are not those that were uploaded";
   }
 
   std::string url_of(const std::string& path) const {
     std::string encoded;
+    if (path.starts_with("LINK")) return link_ + path.substr(4);
     for (const char c : expand(path)) encoded += c == ' ' ? std::string("%20") : std::string(1, c);
     return base_ + encoded;
   }
@@ -157,7 +209,8 @@ class Conformance : public testing::TestWithParam<std::string> {
 
   void play(const std::string& path);
 
-  std::string folder_, base_, subscription_, token_, where_;
+  std::string folder_, base_, subscription_, token_, where_, link_;
+  Bytes uploaded_;
   std::unique_ptr<Pinaco> pinaco_;
   std::unique_ptr<http::Client> client_;
   http::Answer answer_;
@@ -180,6 +233,24 @@ void Conformance::play(const std::string& path) {
     }
     if (line == "WAIT") {
       pinaco_->workers->drain();
+      continue;
+    }
+    if (line == "SWEEP") {
+      const auto swept = pinaco_->workers->sweep();
+      ASSERT_TRUE(swept) << swept.error().message;
+      continue;
+    }
+    if (line.starts_with("UPLOAD ")) {
+      const auto words = split(line, ' ');
+      ASSERT_EQ(words.size(), 3U) << line;
+      upload(static_cast<std::size_t>(*parse_int(words[1], 1, 100)),
+             static_cast<std::uint64_t>(*parse_int(words[2], 0, 1000)));
+      if (HasFatalFailure()) return;
+      continue;
+    }
+    if (line == "COMPARE") {
+      compare();
+      if (HasFatalFailure()) return;
       continue;
     }
     if (line == "ANONYMOUS") {
