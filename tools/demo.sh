@@ -65,18 +65,28 @@ trap 'exit 130' INT TERM HUP
 
 # --- the disks ------------------------------------------------------------------------------------
 
-# Sets files to three disks: the first, its successor, and the rebuild.
+declare -A story=(
+  [1.0.0]="the first"
+  [1.1.0]="changed in place: more in it"
+  [1.2.0]="changed in place: settings and updates"
+  [2.0.0]="the same again, rebuilt from scratch"
+)
+
+# Makes the disks of the versions in ${versions[@]} and sets files.
 series() {
-  local folder=.cache/images version
+  local folder=.cache/images version missing=no
   if [[ $quick == yes ]]; then
-    for version in 1.0.0 1.1.0 2.0.0; do
-      tools/tiny_image.sh "$work/tiny-$version.raw" $version
+    for version in "${versions[@]}"; do
+      tools/tiny_image.sh "$work/tiny-$version.raw" "$version"
+      files+=("$work/tiny-$version.raw")
     done
-    files=("$work"/tiny-{1.0.0,1.1.0,2.0.0}.raw)
     return
   fi
-  files=("$folder"/base-{1.0.0,1.1.0,2.0.0}.raw)
-  [[ ! -s ${files[0]} || ! -s ${files[1]} || ! -s ${files[2]} ]] || return 0
+  for version in "${versions[@]}"; do
+    files+=("$folder/base-$version.raw")
+    [[ -s $folder/base-$version.raw ]] || missing=yes
+  done
+  [[ $missing == yes ]] || return 0
   if [[ -x ../shared/images/build-images.sh ]]; then
     ../shared/images/build-images.sh -o "$folder" -i 'base-1.0.0 base-1.1.0 base-1.2.0 base-2.0.0'
   else
@@ -85,15 +95,18 @@ series() {
 }
 
 step "disks"
+files=() versions=(1.0.0)
 if [[ -n $image ]]; then
   files=("$image")
 else
+  [[ $quick == yes ]] && versions+=(1.1.0 2.0.0) || versions+=(1.1.0 1.2.0 2.0.0)
   series
   # Published as three formats, as they come in practice.
   qemu-img convert -f raw -O qcow2 -c "${files[1]}" "$work/successor.qcow2"
   qemu-img convert -f raw -O vpc -o subformat=dynamic,force_size=on \
-    "${files[2]}" "$work/rebuilt.vhd"
-  files=("${files[0]}" "$work/successor.qcow2" "$work/rebuilt.vhd")
+    "${files[-1]}" "$work/rebuilt.vhd"
+  files[1]=$work/successor.qcow2
+  files[-1]=$work/rebuilt.vhd
 fi
 ls -lsh "${files[@]}" | awk '{print $1, $NF}'
 
@@ -118,10 +131,8 @@ home=${regions[0]} away=${regions[1]}
 
 targets="$home=1,$away=2"
 ((${#regions[@]} < 3)) || targets+=",${regions[2]}=1"
-versions=(1.0.0 1.1.0 2.0.0)
-stories=("the first" "its successor, changed in place" "the same, rebuilt from scratch")
 for index in "${!files[@]}"; do
-  step "publish ${versions[index]}: ${stories[index]}"
+  step "publish ${versions[index]}: ${story[${versions[index]}]}"
   run push "${files[index]}" --gallery demo --definition debian --version "${versions[index]}" \
     --location "$home" --regions "$targets"
 done
@@ -172,7 +183,7 @@ In another terminal, with the Azure command line (./dev setup installs it):
     --tenant $(credential tenant)
   az sig list -o table
   az sig image-version list -g pinaco -r demo -i debian -o table
-  az sig image-version show -g pinaco -r demo -i debian -e ${versions[${#files[@]} - 1]} \\
+  az sig image-version show -g pinaco -r demo -i debian -e ${versions[-1]} \\
     --expand ReplicationStatus
 
 or with its own:
