@@ -265,19 +265,6 @@ Result<> prepare_disk(Draft& draft) {
   return {};
 }
 
-Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
-  const auto state = string_at(disk.properties, "diskState");
-  if (state == "ActiveSAS" || state == "ActiveUpload") {
-    return fail(arm::error(
-        Kind::conflict, "OperationNotAllowed",
-        fmt::format("Disk {} cannot be deleted since there is an active shared access signature "
-                    "outstanding for disk {}. Revoke it first (az disk revoke-access).",
-                    disk.id.name(), disk.id.name())));
-  }
-  static_cast<void>(change);
-  return {};
-}
-
 // --- signed links
 // ----------------------------------------------------------------------------------
 
@@ -289,6 +276,31 @@ Result<> revoke_grants(model::Change& change, model::Resource& disk) {
   }
   erase_path(disk.internal, "grants");
   return {};
+}
+
+// A link that is over binds nobody.
+Result<bool> has_live_grant(const model::Change& change, const model::Resource& disk) {
+  const Json* grants = find_path(disk.internal, "grants");
+  if (grants == nullptr) return false;
+  for (const Json& grant : grants->get_array()) {
+    const auto fact = TRY(change.find_fact(grant_fact(std::string(grant.get_string()))));
+    if (!fact) continue;
+    const auto expires = parse_iso8601(string_at(*fact, "expires"));
+    if (expires && *expires > change.now()) return true;
+  }
+  return false;
+}
+
+Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
+  if (TRY(has_live_grant(change, disk))) {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("Disk {} cannot be deleted since there is an active shared access signature "
+                    "outstanding for disk {}. Revoke it first (az disk revoke-access).",
+                    disk.id.name(), disk.id.name())));
+  }
+  auto ended = disk;
+  return revoke_grants(change, ended);
 }
 
 Result<std::string> check_access(const model::Resource& disk, std::string_view access) {
@@ -318,6 +330,11 @@ Result<Outcome> begin_access(const Call& call) {
   Outcome outcome{.status = 202, .location_header = true};
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
     auto disk = TRY(change.get(call.id));
+    if (!disk.operation.empty()) {
+      return fail(arm::error(
+          Kind::conflict, "Conflict",
+          fmt::format("Disk '{}' is being imported. Wait until that has ended.", disk.id.name())));
+    }
     const auto granted = TRY(check_access(disk, access));
     const std::string grant = change.random().uuid();
     Json grants = find_path(disk.internal, "grants") != nullptr

@@ -189,7 +189,7 @@ Result<> prepare_regions(Draft& draft) {
     const Location* location = draft.call.world.find_location(string_at(region, "name"));
     const Json* known = find_path(draft.wanted.internal, "regions." + location->name);
     states.get_object()[location->name] =
-        known != nullptr
+        known != nullptr && string_at(*known, "state") != "Failed"
             ? *known
             : Json(JsonObject{{"state", "Replicating"}, {"progress", 0}, {"details", ""}});
   }

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view stored_types[] = {"disks", "snapshots", "galleries/images/versions"};
 
 arm::ResourceId collection_of(const std::string& subscription, std::string_view group,
-                       std::string_view type) {
+                              std::string_view type) {
   arm::ResourceId collection{.subscription = subscription,
                              .group = std::string(group),
                              .provider = "Microsoft.Compute",
