@@ -180,8 +180,8 @@ Result<> Boot::put_away(Connection& connection) {
 
 Result<> boot(const BootOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
-  const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}));
+  const auto connection = TRY(connect(
+      {.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}, console));
   Boot boot(options, *connection, console);
   const auto done = boot.run();
   const auto regardless = wait_regardless();

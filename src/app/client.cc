@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
+
 #include "base/text.h"
 
 namespace pinaco::app {
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::size_t list_items_max = 10'000;
 constexpr Milliseconds first_contact_patience = Seconds(3);
+constexpr Seconds note_retries_every = Seconds(10);
 constexpr Seconds renew_before = Seconds(300);
 
 Kind kind_of(int status) {
@@ -58,6 +61,12 @@ std::string_view path_of(std::string_view url) {
 
 }  // namespace
 
+void add_sentence(Error& error, std::string_view sentence) {
+  if (!error.message.ends_with('.')) error.message += '.';
+  error.message += ' ';
+  error.message += sentence;
+}
+
 Error error_of(int status, std::string_view body) {
   const Kind kind = kind_of(status);
   if (const auto json = parse_json(body)) {
@@ -94,10 +103,9 @@ Result<Token> get_token(http::Client& client, const Login& login, const Patience
   if (sent.answer.status != 200) {
     Error error = error_of(sent.answer.status, sent.answer.body);
     if (error.kind == Kind::invalid) error.kind = Kind::denied;
-    error.message = fmt::format(
-        "The server at {} refused the login of client {} in tenant {}: {} Check the client id and "
-        "secret, and log in again with `pinaco login`.",
-        login.endpoint, login.client_id, login.tenant, error.message);
+    error.message = fmt::format("The server at {} refused the login of client {} in tenant {}: {}",
+                                login.endpoint, login.client_id, login.tenant, error.message);
+    add_sentence(error, "Check the client id and secret, and log in again with `pinaco login`.");
     return std::unexpected(std::move(error));
   }
   const auto json = TRY(parse_json(sent.answer.body));
@@ -120,7 +128,10 @@ Result<> Connection::ensure_token() {
   if (!token_.empty() && patience_.clock.steady() < renew_at_) return {};
   // A server that was never there will not come back: tell soon.
   Patience patience = patience_;
-  if (!reached_) patience.retry_for = std::min(patience.retry_for, first_contact_patience);
+  if (!reached_) {
+    patience.retry_for = std::min(patience.retry_for, first_contact_patience);
+    patience.on_retry = {};
+  }
   auto token = TRY(get_token(*client_, login_, patience));
   reached_ = true;
   token_ = std::move(token.text);
@@ -240,7 +251,19 @@ std::string Connection::group_path(std::string_view group) const {
   return fmt::format("{}/resourceGroups/{}", subscription_path(), percent_encode(group));
 }
 
-Result<std::unique_ptr<Connection>> connect(const Patience& patience) {
+Result<std::unique_ptr<Connection>> connect(Patience patience, Console& console) {
+  struct Told {
+    std::mutex mutex;
+    std::optional<SteadyTime> at;
+  };
+  patience.on_retry = [&console, &clock = patience.clock, retry_for = patience.retry_for,
+                       told = std::make_shared<Told>()](std::string_view why) {
+    const std::lock_guard lock(told->mutex);
+    const auto now = clock.steady();
+    if (told->at && now - *told->at < note_retries_every) return;
+    told->at = now;
+    console.note(fmt::format("{} Asking again for up to {}.", why, time_text(retry_for)));
+  };
   return std::make_unique<Connection>(TRY(find_login(process_environment)), patience);
 }
 

@@ -69,8 +69,8 @@ class Connection {
   bool reached_ = false;  // the server has answered once
 };
 
-// The login that the environment gives.
-Result<std::unique_ptr<Connection>> connect(const Patience& patience);
+// The login that the environment gives. Repeats are noted on the console, once in a while.
+Result<std::unique_ptr<Connection>> connect(Patience patience, Console& console);
 
 // Gets a token; its lifetime too.
 struct Token {
@@ -78,6 +78,9 @@ struct Token {
   Seconds lifetime;
 };
 Result<Token> get_token(http::Client& client, const Login& login, const Patience& patience);
+
+// Puts a sentence behind what an error says.
+void add_sentence(Error& error, std::string_view sentence);
 
 // The error that an answer of a status other than 2xx tells: ARM's envelope or a blob's XML.
 Error error_of(int status, std::string_view body);

@@ -167,7 +167,7 @@ Result<> list(const ListOptions& options, Connection& connection, Console& conso
 Result<> list(const ListOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
   const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}));
+      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}, console));
   return list(options, *connection, console);
 }
 
@@ -203,7 +203,7 @@ Result<> list_regions(Connection& connection, Console& console) {
 Result<> list_regions(Console& console) {
   const auto waiting = wait_until_stopped();
   const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}));
+      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}, console));
   return list_regions(*connection, console);
 }
 

@@ -107,8 +107,8 @@ Result<> pull(const PullOptions& options, Connection& connection, Console& conso
 
 Result<> pull(const PullOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
-  const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}));
+  const auto connection = TRY(connect(
+      {.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}, console));
   return pull(options, *connection, console);
 }
 

@@ -148,9 +148,10 @@ Result<> Push::import() {
   auto imported = import_disk(connection_, upload_, on_poll);
   console_.settle();
   if (!imported && imported.error().kind != Kind::cancelled) {
-    imported.error().message = fmt::format(
-        "The server did not take the uploaded disk: {} Delete it with `{}` before pushing again.",
-        imported.error().message, how_to_delete(upload_.id));
+    auto& error = imported.error();
+    error.message = "The server did not take the uploaded disk: " + error.message;
+    add_sentence(
+        error, fmt::format("Delete it with `{}` before pushing again.", how_to_delete(upload_.id)));
   }
   return imported;
 }
@@ -231,7 +232,7 @@ Result<> Push::finish(bool was_there) {
 
 Error Push::explain(Error error) const {
   if (error.kind == Kind::unavailable && disk_open_) {
-    error.message += " What the server has taken stays there: run the same command to go on.";
+    add_sentence(error, "What the server has taken stays there: run the same command to go on.");
   }
   if (error.kind != Kind::cancelled) return error;
   if (version_begun_) {
@@ -276,8 +277,8 @@ Result<> push(const PushOptions& options, Connection& connection, Console& conso
 
 Result<> push(const PushOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
-  const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}));
+  const auto connection = TRY(connect(
+      {.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}, console));
   return push(options, *connection, console);
 }
 

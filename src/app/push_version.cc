@@ -50,8 +50,9 @@ Error failure(Connection& connection, const Reply& reply, const PushTarget& targ
   const auto finished = connection.finish(reply, false);
   Error error{.kind = Kind::conflict, .message = "The server does not say why."};
   if (!finished && !finished.error().message.empty()) error = finished.error();
-  error.message = fmt::format("The version {} was not made: {} Push again to try once more.",
-                              target.version.nested_name(), error.message);
+  error.message =
+      fmt::format("The version {} was not made: {}", target.version.nested_name(), error.message);
+  add_sentence(error, "Push again to try once more.");
   return error;
 }
 

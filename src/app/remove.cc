@@ -61,8 +61,8 @@ Result<> remove(const DeleteOptions& options, Connection& connection, Console& c
 
 Result<> remove(const DeleteOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
-  const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}));
+  const auto connection = TRY(connect(
+      {.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}, console));
   return remove(options, *connection, console);
 }
 

@@ -1,6 +1,8 @@
 // The retry policy and the rhythm of polling.
 #include "app/retry.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -40,6 +42,10 @@ Result<Sent> send_patiently(http::Client& client, const http::Ask& ask, const Pa
     if (patience.clock.steady() + wanted > give_up_at) {
       if (!answer) return std::unexpected(std::move(answer.error()));
       return Sent{.answer = std::move(*answer), .attempts = attempt};
+    }
+    if (patience.on_retry) {
+      patience.on_retry(answer ? fmt::format("The server answered with status {}.", answer->status)
+                               : answer.error().message);
     }
     TRY(patience.waiting.wait(wanted));
     pause = std::min(pause * 2, longest_pause);

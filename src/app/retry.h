@@ -16,6 +16,8 @@ struct Patience {
   Clock& clock;
   Waiting& waiting;
   Milliseconds retry_for = Seconds(120);  // since the first failure of a request
+  // Told why a request is repeated, before the pause; from any thread.
+  std::function<void(std::string_view why)> on_retry = {};
 };
 
 struct Sent {

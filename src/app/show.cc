@@ -76,7 +76,7 @@ Result<> show(const ShowOptions& options, Connection& connection, Console& conso
 Result<> show(const ShowOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
   const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}));
+      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}, console));
   return show(options, *connection, console);
 }
 
