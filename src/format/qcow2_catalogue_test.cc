@@ -252,6 +252,20 @@ std::vector<Row> snapshot_rows() {
   };
 }
 
+// 30,000 compressed clusters of 2 MiB, 64 bytes apart, in a file of 12 MiB.
+Bytes bomb() {
+  const Qcow2Parts parts{.cluster_bits = 21, .disk_bytes = 512 * gib};
+  auto image = qcow2_image(parts);
+  for (std::uint64_t i = 0; i < 30'000; ++i) {
+    set<std::uint64_t>(image, parts.l2() + i * 8, compressed | (parts.data() + i * 64));
+  }
+  return image;
+}
+
+std::vector<Row> bomb_rows() {
+  return {{"q55-a", "expands without bound", Format::qcow2, bomb, "ImageTooLarge"}};
+}
+
 class Qcow2Catalogue : public ::testing::TestWithParam<Row> {};
 
 TEST_P(Qcow2Catalogue, GivesItsVerdictTheSameEachTime) {
@@ -261,6 +275,7 @@ TEST_P(Qcow2Catalogue, GivesItsVerdictTheSameEachTime) {
 INSTANTIATE_TEST_SUITE_P(Header, Qcow2Catalogue, ::testing::ValuesIn(qcow2_header_rows()), name_of);
 INSTANTIATE_TEST_SUITE_P(Tables, Qcow2Catalogue, ::testing::ValuesIn(qcow2_table_rows()), name_of);
 INSTANTIATE_TEST_SUITE_P(Snapshots, Qcow2Catalogue, ::testing::ValuesIn(snapshot_rows()), name_of);
+INSTANTIATE_TEST_SUITE_P(Bombs, Qcow2Catalogue, ::testing::ValuesIn(bomb_rows()), name_of);
 
 }  // namespace
 }  // namespace pinaco::format::testing

@@ -171,6 +171,24 @@ TEST(QemuImg, BackingFilesAreNeverFollowed) {
   EXPECT_EQ(opened.error().message.find("canary"), std::string::npos);
 }
 
+TEST(QemuImg, VhdsRoundedToCylindersReadWithZerosAtTheEnd) {
+  NEED_TOOL("qemu-img");
+  const TempFolder folder;
+  auto disk = random_disk(8, 5 * mib + 512);
+  write_file(folder.file("raw"), disk);
+  for (const std::string variant : {"fixed", "dynamic"}) {
+    ASSERT_EQ(run({"qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=" + variant,
+                   folder.file("raw"), folder.file(variant)}),
+              0);
+    const auto opened = open_image(open_file(folder.file(variant)).value(), Format::vhd);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_EQ(opened->variant, variant);
+    ASSERT_GT(opened->disk->size_bytes(), 5 * mib + 512);
+    disk.resize(opened->disk->size_bytes());
+    expect_same_disk(*opened->disk, disk, 2);
+  }
+}
+
 TEST(QemuImg, SparseDisksOfManySizesOpenAtOnce) {
   NEED_TOOL("qemu-img");
   const TempFolder folder;
