@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "base/text.h"
-#include "identity/folder_test.h"
+#include "identity/folder_testing.h"
 
 namespace pinaco::identity {
 namespace {

@@ -6,7 +6,7 @@
 #include <openssl/rsa.h>
 
 #include "base/text.h"
-#include "identity/folder_test.h"
+#include "identity/folder_testing.h"
 #include "os/files.h"
 
 namespace pinaco::identity {

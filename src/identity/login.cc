@@ -131,7 +131,7 @@ Login::Answer<Json> Login::checked(std::string_view tenant, bool v2, const Form&
   const auto known_tenant = TRY(check_tenant(tenant));
   if (what.ends_with("token")) {
     if (request.method != "POST") return wrong_method("POST");
-    return token(known_tenant, v2, request);
+    return token(v2, request);
   }
   if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET");
   if (what.ends_with("keys")) return keys_.key_set();
@@ -301,11 +301,11 @@ Json Login::issue(const Principal& principal, const Asked& asked) {
                     {"access_token", std::move(token)}};
 }
 
-Login::Answer<Json> Login::token(std::string_view tenant, bool v2, const http::Request& request) {
+Login::Answer<Json> Login::token(bool v2, const http::Request& request) {
   const auto asked = TRY(parse_asked(v2, request));
   const auto principal = TRY(check_secret(asked));
   LOG(info, "identity", "{} ({}) logged in to tenant {} from {} for {}", principal.name,
-      principal.client_id, tenant, request.peer, asked.audience);
+      principal.client_id, principal.tenant, request.peer, asked.audience);
   return issue(principal, asked);
 }
 

@@ -45,7 +45,7 @@ class Login {
 
   Answer<Json> discovery(std::string_view tenant, bool v2, std::string_view base_url) const;
   Answer<Json> instance(const Form& query, std::string_view base_url) const;
-  Answer<Json> token(std::string_view tenant, bool v2, const http::Request& request);
+  Answer<Json> token(bool v2, const http::Request& request);
   Answer<Json> checked(std::string_view tenant, bool v2, const Form& query,
                        const http::Request& request, std::string_view what,
                        std::string_view base_url);

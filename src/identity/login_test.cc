@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/text.h"
-#include "identity/folder_test.h"
+#include "identity/folder_testing.h"
 #include "identity/tokens.h"
 
 namespace pinaco::identity {
