@@ -262,7 +262,8 @@ Result<std::unique_ptr<Connection>> connect(Patience patience, Console& console)
     const auto now = clock.steady();
     if (told->at && now - *told->at < note_retries_every) return;
     told->at = now;
-    console.note(fmt::format("{} Asking again for up to {}.", why, time_text(retry_for)));
+    console.note(fmt::format("{}{} Asking again for up to {}.", why, why.ends_with('.') ? "" : ".",
+                             time_text(retry_for)));
   };
   return std::make_unique<Connection>(TRY(find_login(process_environment)), patience);
 }
