@@ -137,11 +137,11 @@ TEST(Libnbd, RefusesEveryChangeWithEperm) {
 TEST(Libnbd, AReadThatFailsFailsAlone) {
   for (const bool structured : {true, false}) {
     const Served served;
-    served.disk->before_read = [](std::uint64_t offset, std::size_t length) -> Result<> {
+    served.disk->set_before_read([](std::uint64_t offset, std::size_t length) -> Result<> {
       const bool hit = offset <= 1'900'000 && 1'900'000 < offset + length;
       if (hit) return fail(Kind::corrupt, "a block fails its check");
       return {};
-    };
+    });
     const Handle handle(served.uri, structured);
     Bytes bytes(1u << 20);
     EXPECT_EQ(nbd_pread(handle, bytes.data(), 4096, 1'900'000, 0), -1);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <mutex>
 
 #include "nbd/bare_client.h"
 #include "nbd/server.h"
@@ -46,6 +47,11 @@ class MemoryDisk : public DiskReader {
   std::uint64_t size_bytes() const override { return bytes_.size(); }
   Result<> read(std::uint64_t offset, MutableBytes into) const override {
     CHECK(offset + into.size() <= bytes_.size());
+    BeforeRead before_read;
+    {
+      std::lock_guard lock(mutex_);
+      before_read = before_read_;
+    }
     if (before_read) {
       if (auto result = before_read(offset, into.size()); !result) return result;
     }
@@ -65,10 +71,17 @@ class MemoryDisk : public DiskReader {
     return extents;
   }
   const Bytes& bytes() const { return bytes_; }
-  std::function<Result<>(std::uint64_t offset, std::size_t length)> before_read;
+  // For reads from now on; the disk may be served already.
+  using BeforeRead = std::function<Result<>(std::uint64_t offset, std::size_t length)>;
+  void set_before_read(BeforeRead before_read) {
+    std::lock_guard lock(mutex_);
+    before_read_ = std::move(before_read);
+  }
 
  private:
-  Bytes bytes_;
+  const Bytes bytes_;
+  mutable std::mutex mutex_;
+  BeforeRead before_read_;
 };
 
 // Holds back everybody who passes until it is opened.

@@ -12,11 +12,11 @@ namespace {
 struct Gated {
   explicit Gated(ServerOptions options = {}, Result<> then = {}, Limits limits = {})
       : served(false, std::move(options), limits) {
-    served.disk->before_read = [this, then](std::uint64_t offset, std::size_t) -> Result<> {
+    served.disk->set_before_read([this, then](std::uint64_t offset, std::size_t) -> Result<> {
       if (offset != gated_offset) return {};
       gate.pass();
       return then;
-    };
+    });
   }
   ~Gated() { gate.open(); }
   static constexpr std::uint64_t gated_offset = 512u << 10;
