@@ -21,8 +21,8 @@ start_server() {
   local waited=0 first=no
   [[ -s $work/admin.json ]] || first=yes
   printf '[server]\nport = %d\nnbd_port = 0\n' "$port" >"$work/pinaco.toml"
-  "$pinaco" serve --data "$data" --config "$work/pinaco.toml" --credentials-file "$work/admin.json" \
-    "$@" >>"$work/server.log" 2>&1 &
+  "$pinaco" serve --data "$data" --config "$work/pinaco.toml" \
+    --credentials-file "$work/admin.json" "$@" >>"$work/server.log" 2>&1 &
   server=$!
   until [[ -s $work/admin.json ]] && endpoint=$(jq -er .endpoint "$work/admin.json") &&
     curl -sk -m 5 -o "$work/metadata" "$endpoint/metadata/endpoints?api-version=2015-01-01"; do

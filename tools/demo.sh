@@ -114,7 +114,8 @@ ls -lsh "${files[@]}" | awk '{print $1, $NF}'
 
 step "server: three regions, one of them with three zones"
 credentials=$work/admin.json
-"$pinaco" serve --data "$work/data" --port 0 --credentials-file "$credentials" >"$work/server.log" 2>&1 &
+"$pinaco" serve --data "$work/data" --port 0 --credentials-file "$credentials" \
+  >"$work/server.log" 2>&1 &
 server=$!
 waited=0
 until [[ -s $credentials ]]; do

@@ -46,8 +46,8 @@ is .provisioningState Succeeded
 step sig image-definition create -g rg -r gallery -i debian --publisher p --offer o --sku s \
   --os-type Linux --os-state Generalized --hyper-v-generation V1
 is .identifier.sku s
-refused OperationNotAllowed sig image-definition create -g rg -r gallery -i debian2 --publisher p --offer o \
-  --sku s --os-type Linux --os-state Generalized
+refused OperationNotAllowed sig image-definition create -g rg -r gallery -i debian2 --publisher p \
+  --offer o --sku s --os-type Linux --os-state Generalized
 
 # The disk: made empty, written through its link as a page blob, closed.
 random_disk "$work/disk.raw" 32 7
