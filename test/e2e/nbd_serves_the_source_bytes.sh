@@ -1,6 +1,6 @@
 #!/bin/bash
-# A version in another region, and a disk made from it, are served over NBD with the bytes that were
-# pushed, to nbdinfo, nbdcopy and qemu-img; nobody can write; and exports outlive a restart.
+# A version in another region, and a disk made from it, are served over NBD with the bytes that
+# were pushed, to nbdinfo, nbdcopy and qemu-img; nobody can write; and exports outlive a restart.
 . "$(dirname "$0")/../server.sh"
 for tool in nbdinfo nbdcopy qemu-img; do command -v $tool >/dev/null || skip "$tool is missing"; done
 random_disk "$work/disk.raw" 40 3
@@ -18,8 +18,9 @@ ask() {  # METHOD PATH [BODY]
 }
 group=/subscriptions/$(field subscription)/resourceGroups/pinaco/providers/Microsoft.Compute
 version=$group/galleries/g/images/d/versions/1.0.0
-ask PUT "$group/disks/copy?api-version=2022-07-02" '{"location": "eastus", "properties": {"creationData":
-  {"createOption": "FromImage", "galleryImageReference": {"id": "'"$version"'"}}}}' >"$work/disk.json"
+ask PUT "$group/disks/copy?api-version=2022-07-02" '{"location": "eastus", "properties": {
+  "creationData": {"createOption": "FromImage",
+  "galleryImageReference": {"id": "'"$version"'"}}}}' >"$work/disk.json"
 
 check() {  # NAME URI
   nbdinfo --json "$2" | jq -e '.exports[0] | .["is_read_only"] and .["export-size"] == 41943040' \
@@ -33,8 +34,8 @@ for id in "$version" "$group/disks/copy"; do
   check "$id" "$(jq -er .uri <<<"$made")"
 done
 name=$(jq -er .name <<<"$made")
-stop_server KILL
-start_server
-check "after a restart" "nbd://127.0.0.1:$(sed -n 's/.*NBD .*://p' "$work/server.log" | tail -n 1)/$name"
+stop_server KILL && start_server
+nbd=127.0.0.1:$(sed -n 's/.*NBD .*://p' "$work/server.log" | tail -n 1)
+check "after a restart" "nbd://$nbd/$name"
 ask DELETE "/pinaco/v1/exports/$name"
 ! nbdinfo "$(jq -er .uri <<<"$made")" 2>/dev/null || fail "a deleted export still answers"
