@@ -2,7 +2,7 @@
 # A version in another region, and a disk made from it, are served over NBD with the bytes that
 # were pushed, to nbdinfo, nbdcopy and qemu-img; nobody can write; and exports outlive a restart.
 . "$(dirname "$0")/../server.sh"
-for tool in nbdinfo nbdcopy qemu-img; do command -v $tool >/dev/null || skip "$tool is missing"; done
+for tool in nbdinfo nbdcopy qemu-img; do command -v $tool >/dev/null || skip "no $tool"; done
 random_disk "$work/disk.raw" 40 3
 start_server
 "$pinaco" push "$work/disk.raw" --gallery g --definition d --version 1.0.0 \
@@ -19,8 +19,7 @@ ask() {  # METHOD PATH [BODY]
 group=/subscriptions/$(field subscription)/resourceGroups/pinaco/providers/Microsoft.Compute
 version=$group/galleries/g/images/d/versions/1.0.0
 ask PUT "$group/disks/copy?api-version=2022-07-02" '{"location": "eastus", "properties": {
-  "creationData": {"createOption": "FromImage",
-  "galleryImageReference": {"id": "'"$version"'"}}}}' >"$work/disk.json"
+  "creationData": {"createOption": "FromImage", "galleryImageReference": {"id": "'"$version"'"}}}}' >"$work/disk.json"
 
 check() {  # NAME URI
   nbdinfo --json "$2" | jq -e '.exports[0] | .["is_read_only"] and .["export-size"] == 41943040' \
