@@ -22,9 +22,10 @@ std::vector<std::vector<std::size_t>> by_zone(const std::vector<Place>& places,
     }
   }
   for (auto& members : zones) {
-    std::ranges::stable_sort(members, [&](std::size_t a, std::size_t b) {
+    std::ranges::sort(members, [&](std::size_t a, std::size_t b) {
       if (premium && places[a].premium != places[b].premium) return places[a].premium;
-      return held_bytes[a] > held_bytes[b];
+      if (held_bytes[a] != held_bytes[b]) return held_bytes[a] > held_bytes[b];
+      return a < b;
     });
   }
   return zones;

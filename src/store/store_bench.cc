@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -135,18 +136,41 @@ Result<std::vector<std::uint64_t>> full_index(
   return fresh;
 }
 
+// Anywhere in the data, as likely in a large extent as it is large.
+class Anywhere {
+ public:
+  Anywhere(const std::vector<Extent>& data, std::size_t size) {
+    for (const Extent& extent : data) {
+      if (extent.length < size) continue;
+      extents_.push_back(extent);
+      ends_.push_back((ends_.empty() ? 0 : ends_.back()) + (extent.length - size) / block_bytes +
+                      1);
+    }
+  }
+  bool is_empty() const { return ends_.empty(); }
+  std::uint64_t offset(Random& random) const {
+    const std::uint64_t drawn = random.below(ends_.back());
+    const auto end = std::ranges::upper_bound(ends_, drawn);
+    return extents_[static_cast<std::size_t>(end - ends_.begin())].offset +
+           (*end - 1 - drawn) * block_bytes;
+  }
+
+ private:
+  std::vector<Extent> extents_;
+  std::vector<std::uint64_t> ends_;
+};
+
 Result<> read_random(const DiskReader& disk, const std::vector<Extent>& data, std::size_t size,
                      std::size_t threads) {
   constexpr std::size_t reads = 8000;
+  const Anywhere anywhere(data, size);
+  if (anywhere.is_empty()) return {};
   const Meter meter;
   TRY(os::for_each(threads, threads, [&](std::size_t lane) -> Result<> {
     const auto random = seeded_random(lane + size);
     Bytes into(size);
     for (std::size_t i = 0; i < reads / threads; ++i) {
-      const Extent& extent = data[random->below(data.size())];
-      if (extent.length < size) continue;
-      const std::uint64_t at = random->below((extent.length - size) / block_bytes + 1);
-      TRY(disk.read(extent.offset + at * block_bytes, into));
+      TRY(disk.read(anywhere.offset(*random), into));
     }
     return {};
   }));
