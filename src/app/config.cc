@@ -62,6 +62,9 @@ Result<> read_server(const toml::table& table, Config& config) {
   TRY(read_number(table, "port", 0, 65535, config.port));
   TRY(read_number(table, "nbd_port", 0, 65535, config.nbd_port));
   TRY(read_number(table, "replicas_max", 1, 100, config.replicas_max));
+  if (const auto* node = table.get("names"); node != nullptr && !node->is_array()) {
+    return fail(bad(*node, "names = [\"…\"] is a list of texts."));
+  }
   if (const auto* names = table.get_as<toml::array>("names")) {
     for (const auto& name : *names) {
       const auto text = name.value_exact<std::string>();
@@ -141,6 +144,14 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
   const toml::table& root = parsed.table();
   TRY(check_names(root, {"server", "region"}));
   Config config = default_config(data_folder);
+  const auto must_be = [&](std::string_view name, bool good) -> Result<> {
+    const toml::node* node = root.get(name);
+    if (node == nullptr || good) return {};
+    return fail(bad(*node, name == "region" ? "write each region as [[region]]."
+                                            : "write the settings of the server below [server]."));
+  };
+  TRY(must_be("server", root.get_as<toml::table>("server") != nullptr));
+  TRY(must_be("region", root.get_as<toml::array>("region") != nullptr));
   if (const auto* server = root.get_as<toml::table>("server")) TRY(read_server(*server, config));
   if (const auto* regions = root.get_as<toml::array>("region")) {
     config.regions.clear();

@@ -83,7 +83,13 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->kv = options.in_memory ? kv::open_memory() : TRY(kv::open_sqlite(data + "/pinaco.db"));
   pinaco->model = std::make_unique<model::Model>(*pinaco->kv, clock, random);
   TRY(os::make_folders(data + "/keys"));
+  const auto paths =
+      TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));
+  pinaco->ca_file = paths.ca_file;
   pinaco->identity = TRY(identity::Identity::open(*pinaco->model, data + "/keys"));
+  if (pinaco->identity->first_credentials() && options.keep_credentials) {
+    TRY(options.keep_credentials(*pinaco->identity->first_credentials(), pinaco->ca_file));
+  }
   pinaco->world = world_of(config);
 
   std::vector<std::shared_ptr<store::Region>> regions;
@@ -96,13 +102,10 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->front = TRY(front::Front::open({
     .model = *pinaco->model, .identity = *pinaco->identity, .world = pinaco->world,
     .depot = *pinaco->depot, .workers = *pinaco->workers, .nbd = *pinaco->nbd,
-    .nbd_host = config.address == "0.0.0.0" ? "127.0.0.1" : config.address,
+    .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
     .link_key = TRY(link_key(data + "/keys/links.key", random))
   }));
 
-  const auto paths =
-      TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));
-  pinaco->ca_file = paths.ca_file;
   pinaco->workers->start();
   pinaco->http = TRY(http::serve(
       {.address = config.address,

@@ -1,6 +1,7 @@
 // The parts of a running Pinaco, put together: the program's table of contents.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,10 @@ struct RunOptions {
   std::string data_folder;
   work::WorkerOptions work = {};
   bool in_memory = false;  // forgets rows at the end; for tests
+  // Called as soon as the first credentials exist, for what is shown once must not be lost to a
+  // port that is taken.
+  std::function<Result<>(const identity::FirstCredentials&, const std::string& ca_file)>
+      keep_credentials = {};
 };
 
 // Opens everything and serves. Errors say which part could not start and what to do.

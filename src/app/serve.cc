@@ -58,22 +58,35 @@ void print_credentials(const identity::FirstCredentials& first) {
 Result<> run(const ServeOptions& options) {
   const auto data = TRY(data_folder(options));
   const auto config = TRY(read_config(options, data));
-  auto pinaco = TRY(start(config, {.data_folder = data}, system_clock(), system_random()));
-
   const std::string host = config.address == "0.0.0.0" ? "localhost" : config.address;
+  const auto keep = [&](const identity::FirstCredentials& made,
+                        const std::string& ca_file) -> Result<> {
+    if (options.credentials_file.empty()) {
+      print_credentials(made);
+      return {};
+    }
+    // With a port of its choosing the file is written again once that is known.
+    const auto text =
+        credentials_json(made, fmt::format("https://{}:{}", host, config.port), ca_file);
+    return os::write_file_durably(options.credentials_file + ".new", as_bytes(to_pretty(text)));
+  };
+  auto pinaco = TRY(start(config, {.data_folder = data, .keep_credentials = keep}, system_clock(),
+                          system_random()));
+
   const std::string endpoint = fmt::format("https://{}:{}", host, pinaco->http->port());
   auto first = pinaco->identity->first_credentials();
   if (options.reset_administrator) first = TRY(pinaco->identity->reset_administrator());
   if (first && !options.credentials_file.empty()) {
     const auto text = to_pretty(credentials_json(*first, endpoint, pinaco->ca_file)) + "\n";
     TRY(os::write_file_durably(options.credentials_file, as_bytes(text)));
+    TRY(os::remove_file(options.credentials_file + ".new"));
   }
   fmt::print("Pinaco serves {} region(s) from {}\n", config.regions.size(), data);
   fmt::print("  endpoint       {}\n  CA file        {}\n  NBD            {}:{}\n", endpoint,
              pinaco->ca_file, host, pinaco->nbd->port());
-  if (first && options.credentials_file.empty()) {
+  if (first && options.credentials_file.empty() && options.reset_administrator) {
     print_credentials(*first);
-  } else if (first) {
+  } else if (first && !options.credentials_file.empty()) {
     fmt::print("  credentials    {} (holds the secret; the server keeps only its hash)\n",
                options.credentials_file);
   }

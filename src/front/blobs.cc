@@ -11,108 +11,13 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "front/blob_words.h"
 
 namespace pinaco::front {
 namespace {
 
-constexpr std::uint64_t page_bytes = 512;
-constexpr std::uint64_t write_bytes_max = 4 << 20;
-constexpr std::size_t opened_max = 64;
+constexpr std::size_t opened_max = 8;  // each pins what it reads
 constexpr std::size_t stream_step = 1 << 20;
-
-Error blob_error(Kind kind, std::string code, std::string message) {
-  return arm::error(kind, std::move(code), std::move(message));
-}
-
-Error auth_failed(std::string why) {
-  return blob_error(Kind::denied, "AuthenticationFailed",
-                    "Server failed to authenticate the request. " + std::move(why));
-}
-
-int blob_status(const Error& error) {
-  if (error.code == "AuthenticationFailed") return 403;
-  if (error.code == "InvalidPageRange" || error.code == "InvalidRange") return 416;
-  if (error.code == "UnsupportedHttpVerb") return 405;
-  if (error.code == "UnauthorizedBlobOverwrite") return 409;
-  return arm::http_status(error);
-}
-
-http::Reply xml_error(const Error& error) {
-  http::Reply reply{.status = blob_status(error)};
-  const auto code = arm::error_code(error);
-  std::string message;
-  for (const char c : error.message) {
-    if (c == '<') {
-      message += "&lt;";
-    } else if (c == '&') {
-      message += "&amp;";
-    } else {
-      message += c;
-    }
-  }
-  reply.headers.add("x-ms-error-code", code);
-  reply.headers.add("Content-Type", "application/xml");
-  if (reply.status == 503) reply.headers.add("Retry-After", "1");
-  reply.body = fmt::format(
-      "<?xml version=\"1.0\" "
-      "encoding=\"utf-8\"?><Error><Code>{}</Code><Message>{}</Message></Error>",
-      code, message);
-  return reply;
-}
-
-std::string digest_text(const char* algorithm, ByteView bytes) {
-  std::uint8_t out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), out, &size, EVP_get_digestbyname(algorithm),
-                   nullptr) == 1);
-  return to_base64(ByteView(out, size));
-}
-
-struct Range {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-};
-
-// "bytes=a-b" or "bytes=a-" within a blob; nullopt when the request names none.
-Result<std::optional<Range>> range_of(const http::Request& request, std::uint64_t size_bytes) {
-  auto text = request.headers.get("x-ms-range");
-  if (text.empty()) text = request.headers.get("Range");
-  if (text.empty()) return std::nullopt;
-  const auto bad = [&] {
-    return blob_error(Kind::invalid, "InvalidRange",
-                      fmt::format("The range '{}' is not valid for a blob of {} bytes.",
-                                  text.substr(0, 100), size_bytes));
-  };
-  if (!istarts_with(text, "bytes=")) return fail(bad());
-  const auto parts = split(text.substr(6), '-');
-  if (parts.size() != 2) return fail(bad());
-  const auto first = parse_int(parts[0], 0, INT64_MAX);
-  if (!first || size_bytes == 0) return fail(bad());
-  auto last = parts[1].empty()
-                  ? std::optional<std::int64_t>(static_cast<std::int64_t>(size_bytes - 1))
-                  : parse_int(parts[1], 0, INT64_MAX);
-  if (!last || *last < *first || static_cast<std::uint64_t>(*first) >= size_bytes)
-    return fail(bad());
-  return Range{.first = static_cast<std::uint64_t>(*first),
-               .last = std::min<std::uint64_t>(static_cast<std::uint64_t>(*last), size_bytes - 1)};
-}
-
-void add_blob_headers(const http::Request& request, http::Reply& reply) {
-  const auto version = request.headers.get("x-ms-version");
-  reply.headers.add("x-ms-version",
-                    version.empty() ? "2021-06-08" : std::string(version.substr(0, 20)));
-  const auto client_id = request.headers.get("x-ms-client-request-id");
-  if (!client_id.empty()) {
-    reply.headers.add("x-ms-client-request-id", std::string(client_id.substr(0, 128)));
-  }
-}
-
-void add_validators(http::Reply& reply, std::string_view grant) {
-  reply.headers.add("ETag", fmt::format("\"{}\"", grant));
-  reply.headers.add("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT");
-  reply.headers.add("x-ms-blob-type", "PageBlob");
-  reply.headers.add("x-ms-blob-sequence-number", "0");
-}
 
 }  // namespace
 
@@ -200,7 +105,10 @@ Result<Blobs::Grant> Blobs::find_grant(const Target& target) const {
     grant.region = string_at(*fact, "region");
     if (const Json* lun = find_path(*fact, "lun")) grant.lun = *lun;
     const auto row = TRY(view.find(grant.resource));
-    if (!row) return fail(auth_failed("What the link opened was deleted."));
+    // Another resource of the same name is not what the link was made for.
+    if (!row || provider::identity_of(*row) != string_at(*fact, "of")) {
+      return fail(auth_failed("What the link opened was deleted."));
+    }
     if (const Json* upload = find_path(row->internal, "upload")) {
       grant.upload = string_at(row->properties, "uniqueId");
       grant.upload_bytes = static_cast<std::uint64_t>(int_at(*upload, "bytes"));
@@ -378,6 +286,8 @@ Result<http::Reply> Blobs::write_page(const http::Request& request, const Grant&
     TRY(parts_.depot.uploads().write(grant.upload, grant.upload_bytes, range->first,
                                      as_bytes(request.body)));
   }
+  // A write that a revoke overtook may have missed the import: it is not acknowledged.
+  if (!TRY(is_live(grant))) return fail(auth_failed("The link was revoked."));
   http::Reply reply{.status = 201};
   add_validators(reply, grant.id);
   if (!request.body.empty()) {
@@ -388,7 +298,16 @@ Result<http::Reply> Blobs::write_page(const http::Request& request, const Grant&
 }
 
 Result<http::Reply> Blobs::dispatch(const http::Request& request, const Target& target) {
-  const auto grant = TRY(find_grant(target));
+  auto found = find_grant(target);
+  if (!found) {
+    // What a dead link held open is let go.
+    if (target.segments.size() == 3) {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(opened_, [&](const auto& each) { return each.first == target.segments[2]; });
+    }
+    return fail(found.error());
+  }
+  const Grant& grant = *found;
   const auto comp = target.query.find("comp");
   const std::string what = comp == target.query.end() ? "" : to_lower(comp->second);
   if (request.method == "GET" && what == "pagelist") return ranges(request, grant);
@@ -412,6 +331,10 @@ Result<http::Reply> Blobs::dispatch(const http::Request& request, const Target& 
                              fmt::format("The disk was made for an upload of {} bytes (VHD footer "
                                          "included), not for {}.",
                                          grant.upload_bytes, size.value_or(0))));
+    }
+    // A blob that is created is all zeros: who creates it sends no zero pages.
+    if (what.empty()) {
+      TRY(parts_.depot.uploads().clear(grant.upload, grant.upload_bytes, 0, grant.upload_bytes));
     }
     http::Reply reply{.status = what.empty() ? 201 : 200};
     add_validators(reply, grant.id);

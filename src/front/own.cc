@@ -19,6 +19,23 @@ Error not_here(const Target& target) {
                                 target.path.substr(0, 200)));
 }
 
+Result<const Json*> lun_of(const provider::Call& call) {
+  const Json* lun = find_path(call.body, "lun");
+  if (lun == nullptr || lun->is_null()) return nullptr;
+  if (lun->is_int64()) return lun;
+  return fail(arm::invalid_parameter("lun", "The lun must be a whole number."));
+}
+
+// "10.0.0.5" of "https://10.0.0.5:8443".
+std::string host_of(std::string_view base_url) {
+  auto host = base_url.substr(base_url.find("//") + 2);
+  const auto colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+    host = host.substr(0, colon);
+  }
+  return std::string(host);
+}
+
 std::string export_fact(std::string_view name) {
   return fmt::format("export/{}", name);
 }
@@ -62,11 +79,15 @@ Result<arm::ResourceId> OwnInterface::resource_of(const provider::Call& call, st
 
 Result<> OwnInterface::restore_exports() {
   for (const auto& subscription : TRY(parts_.model.shards())) {
-    TRY(parts_.model.read(subscription, [&](const model::View& view) -> Result<> {
+    TRY(parts_.model.change(subscription, [&](model::Change& view) -> Result<> {
       for (const auto& [fact, value] : TRY(view.facts("export/"))) {
         const auto name = fact.substr(fact.rfind('/') + 1);
         const auto id = arm::ResourceId::parse(string_at(value, "resource"));
-        if (!id) continue;
+        const auto row = id ? TRY(view.find(*id)) : std::nullopt;
+        if (!row || provider::identity_of(*row) != string_at(value, "of")) {
+          TRY(view.erase_fact(fact));
+          continue;
+        }
         const Json* lun = find_path(value, "lun");
         auto opened = blobs_.open_resource(*id, string_at(value, "region"),
                                            lun == nullptr ? Json(nullptr) : *lun);
@@ -96,6 +117,9 @@ Result<http::Reply> OwnInterface::dispatch(const provider::Call& call, const Tar
   if (call.method == "GET" && parts[2] == "contents" && parts.size() == 3) return contents(call);
   if (call.method == "POST" && parts[2] == "links" && parts.size() == 3) return make_link(call);
   if (call.method == "POST" && parts[2] == "exports" && parts.size() == 3) return make_export(call);
+  if (call.method == "DELETE" && parts[2] == "links" && parts.size() == 4) {
+    return end_link(call, to_lower(parts[3]));
+  }
   if (parts[2] == "exports" && parts.size() == 4) return use_export(call, parts[3]);
   return fail(not_here(target));
 }
@@ -161,7 +185,7 @@ Result<http::Reply> OwnInterface::contents(const provider::Call& call) {
 
 Result<http::Reply> OwnInterface::make_link(const provider::Call& call) {
   const auto id = TRY(resource_of(call, string_at(call.body, "id"), "beginGetAccess/action"));
-  const Json* lun = find_path(call.body, "lun");
+  const Json* lun = TRY(lun_of(call));
   const auto opened = TRY(blobs_.open_resource(id, string_at(call.body, "region"),
                                                lun == nullptr ? Json(nullptr) : *lun));
   const std::string grant = parts_.model.random().uuid();
@@ -172,23 +196,51 @@ Result<http::Reply> OwnInterface::make_link(const provider::Call& call) {
       const auto until = parse_iso8601(string_at(value, "expires"));
       if (!until || *until <= change.now()) TRY(change.erase_fact(fact));
     }
+    auto row = TRY(change.get(id));
+    if (iequals(id.types.front(), "disks") || iequals(id.types.front(), "snapshots")) {
+      // So that revoking the access to the disk ends this link as well.
+      Json grants = find_path(row.internal, "grants") != nullptr
+                        ? *find_path(row.internal, "grants")
+                        : Json(JsonArray());
+      grants.get_array().emplace_back(grant);
+      set_path(row.internal, "grants", grants);
+      TRY(change.put(row));
+    }
     return change.put_fact("grant/" + grant,
                            JsonObject{{"resource", id.text()},
+                                      {"of", provider::identity_of(row)},
                                       {"access", "Read"},
                                       {"region", opened.region},
                                       {"lun", lun == nullptr ? Json(nullptr) : *lun},
                                       {"expires", to_iso8601(expires)}});
   }));
   return json_reply(201, JsonObject{{"accessSAS", call.sign(id.subscription, grant)},
+                                    {"name", grant},
                                     {"region", opened.region},
                                     {"sizeBytes", opened.disk->size_bytes()},
                                     {"imageDigest", opened.image},
                                     {"expires", to_iso8601(expires)}});
 }
 
+Result<http::Reply> OwnInterface::end_link(const provider::Call& call, const std::string& grant) {
+  for (const auto& subscription : TRY(parts_.identity.subscriptions())) {
+    std::optional<Json> fact;
+    TRY(parts_.model.read(subscription.id, [&](const model::View& view) -> Result<> {
+      fact = TRY(view.find_fact("grant/" + grant));
+      return {};
+    }));
+    if (!fact) continue;
+    TRY(resource_of(call, string_at(*fact, "resource"), "endGetAccess/action"));
+    TRY(parts_.model.change(subscription.id, [&](model::Change& change) {
+      return change.erase_fact("grant/" + grant);
+    }));
+  }
+  return http::Reply{.status = 204};
+}
+
 Result<http::Reply> OwnInterface::make_export(const provider::Call& call) {
   const auto id = TRY(resource_of(call, string_at(call.body, "id"), "beginGetAccess/action"));
-  const Json* lun = find_path(call.body, "lun");
+  const Json* lun = TRY(lun_of(call));
   const auto opened = TRY(blobs_.open_resource(id, string_at(call.body, "region"),
                                                lun == nullptr ? Json(nullptr) : *lun));
   // The name is what lets a client in: 128 random bits, never used twice.
@@ -203,8 +255,10 @@ Result<http::Reply> OwnInterface::make_export(const provider::Call& call) {
     exports_[name] = id;
   }
   const auto kept = parts_.model.change(id.subscription, [&](model::Change& change) -> Result<> {
+    const auto row = TRY(change.get(id));
     return change.put_fact(export_fact(name),
                            JsonObject{{"resource", id.text()},
+                                      {"of", provider::identity_of(row)},
                                       {"region", opened.region},
                                       {"lun", lun == nullptr ? Json(nullptr) : *lun}});
   });
@@ -214,13 +268,15 @@ Result<http::Reply> OwnInterface::make_export(const provider::Call& call) {
     return fail(kept.error());
   }
   parts_.nbd.add(name, {.disk = opened.disk, .description = id.text()});
-  return json_reply(
-      201,
-      JsonObject{{"name", name},
-                 {"uri", fmt::format("nbd://{}:{}/{}", parts_.nbd_host, parts_.nbd.port(), name)},
-                 {"region", opened.region},
-                 {"imageDigest", opened.image},
-                 {"sizeBytes", opened.disk->size_bytes()}});
+  return json_reply(201,
+                    JsonObject{{"name", name},
+                               {"uri", fmt::format("nbd://{}:{}/{}",
+                                                   parts_.nbd_host.empty() ? host_of(call.base_url)
+                                                                           : parts_.nbd_host,
+                                                   parts_.nbd.port(), name)},
+                               {"region", opened.region},
+                               {"imageDigest", opened.image},
+                               {"sizeBytes", opened.disk->size_bytes()}});
 }
 
 Result<http::Reply> OwnInterface::use_export(const provider::Call& call, const std::string& name) {

@@ -2,7 +2,8 @@
 //
 //   GET    /pinaco/v1/regions                  regions, places, bytes used
 //   GET    /pinaco/v1/contents?id=             image digest, blocks, bytes and copies per region
-//   POST   /pinaco/v1/links {id,region,lun}    a signed read link to a version or disk as a VHD
+//   POST   /pinaco/v1/links {id,region,lun}    a signed read link to a version or disk as a VHD;
+//                                            DELETE …/links/{name} ends it
 //   POST   /pinaco/v1/exports {id,region,lun}  an NBD address; GET and DELETE …/exports/{name}
 #pragma once
 
@@ -29,6 +30,7 @@ class OwnInterface {
   Result<http::Reply> regions();
   Result<http::Reply> contents(const provider::Call& call);
   Result<http::Reply> make_link(const provider::Call& call);
+  Result<http::Reply> end_link(const provider::Call& call, const std::string& grant);
   Result<http::Reply> make_export(const provider::Call& call);
   Result<http::Reply> use_export(const provider::Call& call, const std::string& name);
   Result<arm::ResourceId> resource_of(const provider::Call& call, std::string_view text,

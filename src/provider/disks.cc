@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "provider/disk_access.h"
 #include "provider/schema.h"
 #include "provider/sources.h"
 
@@ -69,7 +70,6 @@ constexpr std::int64_t mib = 1 << 20;
 constexpr std::int64_t gib = 1 << 30;
 constexpr std::int64_t upload_bytes_min = 20 * mib + 512;
 constexpr std::int64_t upload_bytes_max = (std::int64_t{32} << 40) + 512;
-constexpr std::size_t grants_max = 16;
 
 bool is_snapshot(const ResourceType& type) {
   return type.type == "snapshots";
@@ -187,7 +187,10 @@ Result<> prepare_from_image(Draft& draft) {
       }
     }
     set_path(draft.wanted.internal, "image", version.id.text());
-    return take_content(draft, content);
+    // Until this region's copy is complete the bytes are those of the version's home.
+    Json taken = content;
+    if (find_path(taken, "home") == nullptr) set_path(taken, "home", version.location);
+    return take_content(draft, taken);
   }
   return fail(arm::invalid_parameter(
       path_of(draft, reference + ".lun"),
@@ -210,6 +213,10 @@ Result<> prepare_empty(Draft& draft) {
 
 Result<> prepare_new(Draft& draft) {
   Json& properties = draft.wanted.properties;
+  if (const Json* size = find_path(properties, "diskSizeGB");
+      size != nullptr && (size->get_int64() < 1 || size->get_int64() > 32767)) {
+    return fail(arm::out_of_range(path_of(draft, "diskSizeGB"), size->get_int64(), 1, 32767));
+  }
   const auto option = string_at(properties, "creationData.createOption");
   if (option.empty())
     return fail(arm::missing_parameter(path_of(draft, "creationData.createOption")));
@@ -265,146 +272,12 @@ Result<> prepare_disk(Draft& draft) {
   return {};
 }
 
-// --- signed links
-// ----------------------------------------------------------------------------------
-
-Result<> revoke_grants(model::Change& change, model::Resource& disk) {
-  if (const Json* grants = find_path(disk.internal, "grants")) {
-    for (const Json& grant : grants->get_array()) {
-      TRY(change.erase_fact(grant_fact(std::string(grant.get_string()))));
-    }
-  }
-  erase_path(disk.internal, "grants");
-  return {};
-}
-
-// A link that is over binds nobody.
-Result<bool> has_live_grant(const model::Change& change, const model::Resource& disk) {
-  const Json* grants = find_path(disk.internal, "grants");
-  if (grants == nullptr) return false;
-  for (const Json& grant : grants->get_array()) {
-    const auto fact = TRY(change.find_fact(grant_fact(std::string(grant.get_string()))));
-    if (!fact) continue;
-    const auto expires = parse_iso8601(string_at(*fact, "expires"));
-    if (expires && *expires > change.now()) return true;
-  }
-  return false;
-}
-
-Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
-  if (TRY(has_live_grant(change, disk))) {
-    return fail(arm::error(
-        Kind::conflict, "OperationNotAllowed",
-        fmt::format("Disk {} cannot be deleted since there is an active shared access signature "
-                    "outstanding for disk {}. Revoke it first (az disk revoke-access).",
-                    disk.id.name(), disk.id.name())));
-  }
-  auto ended = disk;
-  return revoke_grants(change, ended);
-}
-
-Result<std::string> check_access(const model::Resource& disk, std::string_view access) {
-  const auto state = string_at(disk.properties, "diskState");
-  const bool upload = state == "ReadyToUpload" || state == "ActiveUpload";
-  if (iequals(access, "Write") && upload) return std::string("Write");
-  if (iequals(access, "Read") && !upload) return std::string("Read");
-  if (iequals(access, "Write") || iequals(access, "Read")) {
-    return fail(arm::error(
-        Kind::conflict, "OperationNotAllowed",
-        fmt::format("{} access to disk '{}' cannot be granted in its state '{}': write access is "
-                    "for disks made with createOption Upload, read access for all others.",
-                    access, disk.id.name(), state)));
-  }
-  return fail(arm::invalid_parameter(
-      "grantAccessData.access",
-      fmt::format("The value '{}' of parameter grantAccessData.access is not one of Read, Write.",
-                  access.substr(0, 50))));
-}
-
-Result<Outcome> begin_access(const Call& call) {
-  const auto access = string_at(call.body, "access");
-  const auto seconds = int_at(call.body, "durationInSeconds", 3600);
-  if (seconds < 1 || seconds > 4'294'967'295) {
-    return fail(arm::out_of_range("grantAccessData.durationInSeconds", seconds, 1, 4'294'967'295));
-  }
-  Outcome outcome{.status = 202, .location_header = true};
-  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
-    auto disk = TRY(change.get(call.id));
-    if (!disk.operation.empty()) {
-      return fail(arm::error(
-          Kind::conflict, "Conflict",
-          fmt::format("Disk '{}' is being imported. Wait until that has ended.", disk.id.name())));
-    }
-    const auto granted = TRY(check_access(disk, access));
-    const std::string grant = change.random().uuid();
-    Json grants = find_path(disk.internal, "grants") != nullptr
-                      ? *find_path(disk.internal, "grants")
-                      : Json(JsonArray());
-    if (grants.get_array().size() >= grants_max) {
-      return fail(arm::error(Kind::conflict, "OperationNotAllowed",
-                             fmt::format("Disk '{}' has {} active grants already. Revoke them (az "
-                                         "disk revoke-access) first.",
-                                         disk.id.name(), grants_max)));
-    }
-    grants.get_array().emplace_back(grant);
-    set_path(disk.internal, "grants", grants);
-    set_path(disk.properties, "diskState", granted == "Write" ? "ActiveUpload" : "ActiveSAS");
-    TRY(change.put_fact(
-        grant_fact(grant),
-        JsonObject{{"resource", disk.id.text()},
-                   {"access", granted},
-                   {"expires", to_iso8601(change.now() + std::chrono::seconds(seconds))}}));
-    TRY(change.put(disk));
-    outcome.operation = TRY(change.start(model::Operation{.resource = disk.id,
-                                                          .surface = "DiskOperations",
-                                                          .location = disk.location,
-                                                          .state = model::OperationState::succeeded,
-                                                          .output = JsonObject{{"grant", grant}}}));
-    return {};
-  }));
-  return outcome;
-}
-
-// Ends every grant at once. For an upload the bytes are then checked and stored.
-Result<Outcome> end_access(const Call& call) {
-  Outcome outcome{.status = 202, .location_header = true};
-  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
-    auto disk = TRY(change.get(call.id));
-    if (!disk.operation.empty()) {
-      // The import that an earlier call started, say before its answer was lost.
-      outcome.operation = TRY(change.find_operation(disk.operation));
-      if (outcome.operation) return {};
-    }
-    const bool upload = string_at(disk.properties, "diskState") == "ActiveUpload";
-    TRY(revoke_grants(change, disk));
-    if (string_at(disk.properties, "diskState") == "ActiveSAS") {
-      set_path(disk.properties, "diskState", "Unattached");
-    }
-    outcome.operation = TRY(change.start(model::Operation{
-        .resource = disk.id,
-        .task = upload ? "import_upload" : "",
-        .surface = "DiskOperations",
-        .location = disk.location,
-        .state = upload ? model::OperationState::in_progress : model::OperationState::succeeded}));
-    if (upload) {
-      disk.operation = outcome.operation->id;
-      disk.provisioning = "Updating";
-    }
-    return change.put(disk);
-  }));
-  return outcome;
-}
-
 constexpr Action disk_actions[] = {
     {"beginGetAccess", "beginGetAccess/action", "", begin_access},
     {"endGetAccess", "endGetAccess/action", "", end_access},
 };
 
 }  // namespace
-
-std::string grant_fact(std::string_view grant) {
-  return fmt::format("grant/{}", grant);
-}
 
 namespace {
 

@@ -11,7 +11,7 @@ namespace pinaco::provider {
 extern const ResourceType disks;
 extern const ResourceType snapshots;
 
-// A signed link's fact: {"resource":id,"access":"Read"|"Write","expires":iso8601}.
+// A signed link's fact: {"resource":id,"of":identity,"access":"Read"|"Write","expires":iso8601}.
 std::string grant_fact(std::string_view grant);
 
 }  // namespace pinaco::provider

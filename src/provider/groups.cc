@@ -135,13 +135,18 @@ Result<Outcome> list_groups(const Call& call) {
                                .provider = "Microsoft.Resources",
                                .types = {"resourceGroups"},
                                .names = {}};
+  const auto filter = call.query.find("$filter");
+  const auto conditions =
+      TRY(parse_filter(filter == call.query.end() ? std::string_view() : filter->second));
   Outcome outcome;
   TRY(call.model.read(groups.subscription, [&](const model::View& view) -> Result<> {
     const auto token = call.query.find("$skiptoken");
     const auto page =
         TRY(view.list(groups, token == call.query.end() ? std::string_view() : token->second, 100));
     JsonArray rows;
-    for (const auto& group : page.rows) rows.push_back(show_group(group));
+    for (const auto& group : page.rows) {
+      if (fits(group, conditions)) rows.push_back(show_group(group));
+    }
     outcome.body = JsonObject{{"value", std::move(rows)}};
     outcome.next = page.next;
     return {};

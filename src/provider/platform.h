@@ -6,6 +6,11 @@
 
 namespace pinaco::provider {
 
+// filter.cc: conditions that all must hold, as (name in lower case, value).
+using Filter = std::vector<std::pair<std::string, std::string>>;
+Result<Filter> parse_filter(std::string_view text);
+bool fits(const model::Resource& row, const Filter& conditions);
+
 // subscriptions.cc
 Result<Outcome> list_tenants(const Call& call);
 Result<Outcome> list_subscriptions(const Call& call);

@@ -141,6 +141,10 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call);
 // A resource as this api-version shows it.
 Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
 
+// Tells a resource from a later one of the same name: for links and exports, which open the one
+// they were made for.
+std::string identity_of(const model::Resource& resource);
+
 // The version a gallery image reference means in a region, with its contents there: an exact
 // version, or the latest of a definition.
 Result<model::Resource> resolve_image(const Call& call, const model::View& view,

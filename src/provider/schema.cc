@@ -196,7 +196,10 @@ class Acceptor {
                                  is_text ? std::string(value.get_string()) : to_text(value), path),
                      full(path)));
     }
-    return Json(to_iso8601(*time));
+    // An offset can carry a date out of the four-digit years, which nobody could read back.
+    auto canonical = to_iso8601(*time);
+    if (!parse_iso8601(canonical)) return fail(wrong(path, "the year is out of range"));
+    return Json(std::move(canonical));
   }
 
   const Schema& schema_;

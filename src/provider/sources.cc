@@ -49,8 +49,32 @@ Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& i
   return std::move(*row);
 }
 
+// A mismatch is found while the operation runs, as clients expect: it is accepted here and refused
+// there.
+void refuse_later(Draft& draft, std::string message) {
+  if (find_path(draft.input, "refuse") == nullptr) set_path(draft.input, "refuse", message);
+}
+
+void compare_machine(Draft& draft, const arm::ResourceId& id, const Json& source,
+                     const Json& definition) {
+  const auto os = string_at(source, "osType");
+  const auto generation = string_at(source, "hyperVGeneration");
+  if (!os.empty() && os != string_at(definition, "osType")) {
+    refuse_later(draft,
+                 fmt::format("The resource with id '{}' has a different OS type ['{}'] than the "
+                             "parent gallery image OS type generation ['{}'].",
+                             id.text(), os, string_at(definition, "osType")));
+  }
+  if (!generation.empty() && generation != string_at(definition, "hyperVGeneration")) {
+    refuse_later(draft,
+                 fmt::format("The resource with id '{}' has a different Hypervisor generation "
+                             "['{}'] than the parent gallery image Hypervisor generation ['{}'].",
+                             id.text(), generation, string_at(definition, "hyperVGeneration")));
+  }
+}
+
 // One disk-level source: a managed disk or a snapshot.
-Result<Json> disk_content(const Draft& draft, const Json& image, std::string_view path,
+Result<Json> disk_content(Draft& draft, const Json& image, std::string_view path,
                           const model::Resource& definition) {
   if (!string_at(image, "source.uri").empty() ||
       !string_at(image, "source.storageAccountId").empty()) {
@@ -70,17 +94,7 @@ Result<Json> disk_content(const Draft& draft, const Json& image, std::string_vie
   }
   const auto row = TRY(find_source(draft, id, disk ? "disks" : "snapshots"));
   if (row.location != draft.wanted.location) return fail(not_found(id.text()));
-  if (path == "osDiskImage") {
-    const auto os = string_at(row.properties, "osType");
-    const auto wanted = string_at(definition.properties, "osType");
-    if (!os.empty() && os != wanted) {
-      return fail(arm::error(
-          Kind::conflict, "Conflict",
-          fmt::format("The resource with id '{}' has a different OS type ['{}'] than the parent "
-                      "gallery image OS type generation ['{}'].",
-                      id.text(), os, wanted)));
-    }
-  }
+  if (path == "osDiskImage") compare_machine(draft, id, row.properties, definition.properties);
   return content_of_disk(row);
 }
 
@@ -96,14 +110,7 @@ Result<Json> version_contents(Draft& draft, const arm::ResourceId& id,
   const auto differs = [&](const char* member) {
     return string_at(parent.properties, member) != string_at(definition.properties, member);
   };
-  if (differs("osType")) {
-    return fail(arm::error(
-        Kind::conflict, "Conflict",
-        fmt::format("The resource with id '{}' has a different OS type ['{}'] than the parent "
-                    "gallery image OS type generation ['{}'].",
-                    id.text(), string_at(parent.properties, "osType"),
-                    string_at(definition.properties, "osType"))));
-  }
+  compare_machine(draft, id, parent.properties, definition.properties);
   if (differs("osState")) {
     return fail(arm::error(
         Kind::invalid, "BadRequest",
@@ -145,8 +152,8 @@ Error one_source() {
       "image, snapshot, disk, virtual machine) can be provided.");
 }
 
-Result<JsonArray> data_contents(const Draft& draft, const Json& disks,
-                                const model::Resource& definition, std::set<std::string>& sources) {
+Result<JsonArray> data_contents(Draft& draft, const Json& disks, const model::Resource& definition,
+                                std::set<std::string>& sources) {
   JsonArray contents;
   std::set<std::int64_t> luns;
   for (std::size_t i = 0; i < disks.get_array().size(); i++) {
@@ -216,7 +223,11 @@ Result<Json> content_of_disk(const model::Resource& disk) {
                     "revoke the access (az disk revoke-access) first.",
                     disk.id.name(), state)));
   }
-  return *content;
+  // A disk may have grown beyond what is stored.
+  Json grown = *content;
+  set_path(grown, "sizeBytes",
+           std::max(int_at(*content, "sizeBytes"), int_at(disk.properties, "diskSizeBytes")));
+  return grown;
 }
 
 Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition) {
@@ -227,6 +238,7 @@ Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition
   const auto community = string_at(properties, "storageProfile.source.communityGalleryImageId");
   const Json* os = find_path(properties, "storageProfile.osDiskImage.source");
   const Json* data = find_path(properties, "storageProfile.dataDiskImages");
+  if (data != nullptr && data->get_array().empty()) data = nullptr;
   const int given = !legacy.empty() + !whole.empty() + !machine.empty() + !community.empty() +
                     (os != nullptr || data != nullptr);
   if (given != 1) return fail(one_source());
@@ -299,7 +311,9 @@ Result<model::Resource> resolve_image(const Call& call, const model::View& view,
   for (auto& version : TRY(view.list_all(id.child("versions", "")))) {
     const auto number = TRY(arm::parse_version_name(version.id.name()));
     if (bool_at(version.properties, "publishingProfile.excludeFromLatest")) continue;
-    if (version.provisioning == "Failed" || state_in(version) != "Completed") continue;
+    // An update that failed takes nothing from what was there before.
+    if (!bool_at(version.internal, "created") && version.provisioning == "Failed") continue;
+    if (state_in(version) != "Completed") continue;
     bool excluded = false;
     for (const Json& region :
          find_path(version.properties, "publishingProfile.targetRegions")->get_array()) {

@@ -75,6 +75,23 @@ Result<> check_parents(const Call& call, const model::Change& change) {
   return {};
 }
 
+// sku is {"name": "..."}, zones a short list of short texts; galleries have neither.
+Result<> check_placement(const ResourceType& type, std::string_view name, const Json& said) {
+  bool good = type.type == "disks" || type.type == "snapshots";
+  if (name == "sku") {
+    good = good && !string_at(said, "name").empty() && string_at(said, "name").size() <= 64;
+  } else {
+    good = good && said.is_array() && said.get_array().size() <= 3;
+    for (std::size_t i = 0; good && i < said.get_array().size(); i++) {
+      const Json& zone = said.get_array()[i];
+      good = zone.is_string() && zone.get_string().size() <= 8;
+    }
+  }
+  if (good) return {};
+  return fail(
+      bad_content(fmt::format("'{}' is not valid for '{}/{}'", name, type.provider, type.type)));
+}
+
 std::string body_digest(const Call& call) {
   return Digest::of(as_bytes(call.method + to_text(call.body))).hex();
 }
@@ -142,7 +159,9 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   }
   for (const auto& [name, into] : {std::pair{"sku", &wanted.sku}, {"zones", &wanted.zones}}) {
     const Json said = member_or_null(envelope, name);
-    if (!said.is_null()) *into = said;
+    if (said.is_null()) continue;
+    TRY(check_placement(type, name, said));
+    *into = said;
   }
   TRY(type.prepare(draft));
 

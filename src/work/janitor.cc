@@ -33,16 +33,17 @@ Result<> collect(const model::View& view, const std::string& region, std::set<Di
   for (const auto type : stored_types) {
     for (const auto& row : TRY(view.list_all(collection_of(view.subscription(), "", type)))) {
       if (const Json* content = find_path(row.internal, "content");
-          content != nullptr && row.location == region) {
+          content != nullptr && (row.location == region || string_at(*content, "home") == region)) {
         TRY(keep(*content));
       }
       const Json* contents = find_path(row.internal, "contents");
       // A version's home keeps it too, even while its regions are changed.
-      if (contents == nullptr ||
-          (row.location != region && find_path(row.internal, "regions." + region) == nullptr)) {
-        continue;
+      if (contents == nullptr) continue;
+      const bool here =
+          row.location == region || find_path(row.internal, "regions." + region) != nullptr;
+      for (const Json& content : contents->get_array()) {
+        if (here || string_at(content, "home") == region) TRY(keep(content));
       }
-      for (const Json& content : contents->get_array()) TRY(keep(content));
     }
   }
   return {};
@@ -73,23 +74,57 @@ Result<> remove_old_uploads(Bench& bench) {
 
 }  // namespace
 
+namespace {
+
+Result<store::Swept> sweep_region(Bench& bench, store::Region& region) {
+  const auto live = [&]() -> Result<std::vector<Digest>> {
+    std::set<Digest> found;
+    for (const auto& subscription : TRY(bench.model.shards())) {
+      TRY(bench.model.read(subscription, [&](const model::View& view) {
+        return collect(view, region.name(), found);
+      }));
+    }
+    return std::vector<Digest>(found.begin(), found.end());
+  };
+  const auto swept = TRY(region.sweep(live));
+  TRY(region.purge(bench.options.purge_after));
+  return swept;
+}
+
+// Operations are kept for a day.
+Result<> forget_old_operations(Bench& bench) {
+  constexpr std::size_t rows_a_step = 200;
+  const auto before = bench.model.clock().now() - std::chrono::hours(24);
+  for (const auto& subscription : TRY(bench.model.shards())) {
+    for (std::size_t pruned = rows_a_step; pruned == rows_a_step && !bench.ending;) {
+      TRY(bench.model.change(subscription, [&](model::Change& change) -> Result<> {
+        pruned = TRY(change.prune_operations(before, rows_a_step));
+        return {};
+      }));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<store::Swept> sweep_regions(Bench& bench) {
   store::Swept sum;
   TRY(remove_old_uploads(bench));
+  TRY(forget_old_operations(bench));
+  // A region in trouble does not keep the others from getting their space back.
+  Result<> first;
   for (const auto& region : bench.depot.regions()) {
-    const auto swept = TRY(region->sweep([&]() -> Result<std::vector<Digest>> {
-      std::set<Digest> live;
-      for (const auto& subscription : TRY(bench.model.shards())) {
-        TRY(bench.model.read(subscription, [&](const model::View& view) {
-          return collect(view, region->name(), live);
-        }));
-      }
-      return std::vector<Digest>(live.begin(), live.end());
-    }));
-    sum.objects_set_aside += swept.objects_set_aside;
-    sum.bytes_set_aside += swept.bytes_set_aside;
-    TRY(region->purge(bench.options.purge_after));
+    const auto swept = sweep_region(bench, *region);
+    if (!swept) {
+      LOG(warning, "work", "region {} was not swept: {}", region->name(), swept.error().message);
+      if (first) first = fail(swept.error());
+      continue;
+    }
+    sum.objects_set_aside += swept->objects_set_aside;
+    sum.bytes_set_aside += swept->bytes_set_aside;
   }
+  if (!first) return fail(first.error());
   return sum;
 }
 

@@ -15,15 +15,15 @@ struct Target {
   store::CopyOptions copy;
 };
 
-std::vector<Target> targets_of(const model::Resource& version, const Depot& depot) {
+std::vector<Target> targets_of(const model::Resource& version) {
   std::vector<Target> targets;
   const Json* regions = find_path(version.properties, "publishingProfile.targetRegions");
   if (regions == nullptr) return targets;
+  std::size_t at = 0;
   for (const auto& state : find_path(version.internal, "regions")->get_object()) {
     Target target{.region = std::string(state.key()), .display_name = {}, .copy = {}};
-    if (depot.find_region(target.region) == nullptr) continue;
-    const std::size_t at = targets.size();
-    const Json& wanted = regions->get_array().at(at);
+    if (at >= regions->get_array().size()) break;
+    const Json& wanted = regions->get_array()[at++];
     target.display_name = string_at(wanted, "name");
     const auto type = string_at(wanted, "storageAccountType");
     target.copy.redundancy =
@@ -40,14 +40,15 @@ class Replication {
   Replication(Bench& bench, const model::Operation& operation, const model::Resource& version)
       : bench_(bench), operation_(operation), version_(version) {}
 
+  Result<std::shared_ptr<store::Region>> region_of(std::string_view name) const {
+    auto region = bench_.depot.find_region(name);
+    if (region != nullptr) return region;
+    return fail(Kind::invalid, fmt::format("This server has no region '{}'.", name));
+  }
+
   // One region: all contents of the version. Its state is in the row when this returns.
   Result<> run(const Target& target) {
-    const auto home = bench_.depot.find_region(version_.location);
-    const auto here = bench_.depot.find_region(target.region);
-    CHECK(here != nullptr);
-    if (home == nullptr) {
-      return fail(Kind::invalid, fmt::format("This server has no region '{}'.", version_.location));
-    }
+    const auto here = TRY(region_of(target.region));
     const Json* before = find_path(version_.internal, "regions." + target.region);
     std::uint64_t moved =
         before == nullptr ? 0 : static_cast<std::uint64_t>(int_at(*before, "movedBytes"));
@@ -80,6 +81,8 @@ class Replication {
         if (!wrote) LOG(warning, "work", "progress was not written: {}", wrote.error().message);
         return true;
       };
+      const auto kept = string_at(contents[i], "home");
+      const auto home = TRY(region_of(kept.empty() ? std::string_view(version_.location) : kept));
       auto copied = TRY(here->copy_from(*home, manifest, options));
       sum.total_bytes += copied.total_bytes;
       moved += copied.moved_bytes;
@@ -102,6 +105,17 @@ class Replication {
                                 {"storedBytes", stored},
                                 {"copies", sum.copies},
                                 {"zones", sum.zones}});
+  }
+
+  // A region that had the image whole still has it.
+  Result<> write_failure(const Target& target, const Error& error) {
+    const Json* before = find_path(version_.internal, "regions." + target.region);
+    JsonObject state{{"state", "Failed"}, {"progress", 0}};
+    if (before != nullptr && string_at(*before, "state") == "Completed") {
+      state = before->get_object();
+    }
+    state["details"] = error.message;
+    return write_state(target, std::move(state));
   }
 
   Result<> write_state(const Target& target, JsonObject state) {
@@ -146,7 +160,10 @@ Result<> end(Bench& bench, const model::Operation& operation,
 
 Result<> replicate_version(Bench& bench, const model::Operation& operation) {
   const auto version = TRY(bench.model.get(operation.resource));
-  const auto targets = targets_of(version, bench.depot);
+  if (const auto refused = string_at(operation.input, "refuse"); !refused.empty()) {
+    return fail(arm::error(Kind::conflict, "Conflict", std::string(refused)));
+  }
+  const auto targets = targets_of(version);
   Replication replication(bench, operation, version);
   std::mutex mutex;
   std::vector<std::string> failed;
@@ -160,8 +177,7 @@ Result<> replicate_version(Bench& bench, const model::Operation& operation) {
                           error.kind == Kind::cancelled;
     if (may_pass && operation.attempts + 1 < bench.options.attempts_max) return fail(error);
     if (error.kind == Kind::cancelled) return fail(error);
-    TRY(replication.write_state(
-        targets[i], {{"state", "Failed"}, {"progress", 0}, {"details", error.message}}));
+    TRY(replication.write_failure(targets[i], error));
     const std::lock_guard lock(mutex);
     if (failed.empty()) first = error;
     failed.push_back(targets[i].display_name);

@@ -99,20 +99,21 @@ void Workers::run() {
     changed_.wait_for(lock, options_.pause, [&] { return ending_ || kicked_; });
     kicked_ = false;
     if (sweep_is_due()) {
-      lock.unlock();
-      const auto swept = sweep();
-      if (!swept) LOG(warning, "work", "the sweep stopped: {}", swept.error().message);
-      lock.lock();
       last_sweep_ = model_.clock().steady();
       sweep_wanted_ = false;
+      // Beside the work, which its pins keep safe; one that finds the lanes full comes again.
+      const auto queued = lanes_->try_run([this] {
+        const auto swept = sweep();
+        if (!swept) LOG(warning, "work", "the sweep stopped: {}", swept.error().message);
+      });
+      if (!queued) sweep_wanted_ = true;
     }
   }
 }
 
 bool Workers::sweep_is_due() {
   const auto waited = model_.clock().steady() - last_sweep_;
-  return running_.empty() && !ending_ &&
-         (waited >= options_.sweep_every || (sweep_wanted_ && waited >= Seconds(60)));
+  return !ending_ && (waited >= options_.sweep_every || (sweep_wanted_ && waited >= Seconds(60)));
 }
 
 Result<store::Swept> Workers::sweep() {
@@ -190,6 +191,8 @@ Result<> Workers::step(model::Operation& operation) {
   if (ending_ || error.kind == Kind::cancelled) return done;  // the next start goes on
   LOG(warning, "work", "{} of {} failed: {}", operation.task, operation.resource.text(),
       error.message);
+  // What a group still waits for will end; giving up half-way would leave half a group.
+  if (operation.task == "delete_group" && error.kind == Kind::busy) return done;
   operation.attempts++;
   if (!may_pass(error) || operation.attempts >= options_.attempts_max) {
     const auto ended = finish_failed(bench, operation, error);

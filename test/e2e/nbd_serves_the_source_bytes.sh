@@ -18,22 +18,22 @@ ask() {  # METHOD PATH [BODY]
 }
 group=/subscriptions/$(field subscription)/resourceGroups/pinaco/providers/Microsoft.Compute
 version=$group/galleries/g/images/d/versions/1.0.0
-ask PUT "$group/disks/copy?api-version=2022-07-02" '{"location": "eastus", "properties": {
-  "creationData": {"createOption": "FromImage", "galleryImageReference": {"id": "'"$version"'"}}}}' >"$work/disk.json"
+source='{"createOption": "FromImage", "galleryImageReference": {"id": "'$version'"}}'
+made_from='{"createOption": "FromImage", "galleryImageReference": {"id": "'$version'"}}'
+ask PUT "$group/disks/copy?api-version=2022-07-02" \
+  '{"location": "eastus", "properties": {"creationData": '"$made_from"'}}' >"$work/disk.json"
 
 check() {  # NAME URI
-  nbdinfo --json "$2" | jq -e '.exports[0] | .["is_read_only"] and .["export-size"] == 41943040' \
-    >/dev/null || fail "$1: $(nbdinfo "$2")"
+  nbdinfo --json "$2" | jq -e '.exports[0] | .is_read_only and .["export-size"] == 41943040' \
+    >"$work/info" || fail "$1: $(nbdinfo "$2")"
   nbdcopy "$2" "$work/back.raw" && cmp "$work/disk.raw" "$work/back.raw" || fail "$1: nbdcopy"
   qemu-img compare -f raw -F raw "$2" "$work/disk.raw" || fail "$1: qemu-img compare"
-  rm "$work/back.raw"
 }
 for id in "$version" "$group/disks/copy"; do
   made=$(ask POST /pinaco/v1/exports '{"id": "'"$id"'", "region": "eastus"}')
   check "$id" "$(jq -er .uri <<<"$made")"
 done
-name=$(jq -er .name <<<"$made")
-stop_server KILL && start_server
+name=$(jq -er .name <<<"$made") && stop_server KILL && start_server
 nbd=127.0.0.1:$(sed -n 's/.*NBD .*://p' "$work/server.log" | tail -n 1)
 check "after a restart" "nbd://$nbd/$name"
 ask DELETE "/pinaco/v1/exports/$name"
