@@ -55,6 +55,13 @@ Result<std::string> link_key(const std::string& path, Random& random) {
   return std::string(as_text(key));
 }
 
+// A server that could not start, with what helps.
+template <typename T>
+Result<T> or_advice(Result<T> started, std::string_view advice) {
+  if (!started) started.error().message += fmt::format(". {}", advice);
+  return started;
+}
+
 std::vector<std::string> certificate_names(const Config& config) {
   std::vector<std::string> names{"localhost", "127.0.0.1"};
   const auto add = [&](const std::string& name) {
@@ -97,8 +104,9 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->depot = std::make_unique<work::Depot>(std::move(regions),
                                                 TRY(work::Uploads::open(data + "/uploads")));
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, options.work);
-  pinaco->nbd = TRY(
-      nbd::serve({.address = config.address, .port = static_cast<std::uint16_t>(config.nbd_port)}));
+  auto nbd =
+      nbd::serve({.address = config.address, .port = static_cast<std::uint16_t>(config.nbd_port)});
+  pinaco->nbd = TRY(or_advice(std::move(nbd), "Another nbd_port in the configuration helps."));
   pinaco->front = TRY(front::Front::open({
     .model = *pinaco->model, .identity = *pinaco->identity, .world = pinaco->world,
     .depot = *pinaco->depot, .workers = *pinaco->workers, .nbd = *pinaco->nbd,
@@ -107,13 +115,14 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   }));
 
   pinaco->workers->start();
-  pinaco->http = TRY(http::serve(
+  auto http = http::serve(
       {.address = config.address,
        .port = static_cast<std::uint16_t>(config.port),
        .certificate_file = paths.certificate_file,
        .key_file = paths.key_file,
        .body_bytes_max = front::Front::body_bytes_max},
-      [front = pinaco->front.get()](http::Request& request) { return front->answer(request); }));
+      [front = pinaco->front.get()](http::Request& request) { return front->answer(request); });
+  pinaco->http = TRY(or_advice(std::move(http), "Another --port helps."));
   return pinaco;
 }
 
