@@ -7,14 +7,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
-images=${2:-${PINACO_IMAGES:-/var/cache/pinaco-work/images}}
+images=${2:-${PINACO_IMAGES:-.cache/images}}
 bench=${BENCH:-build/release/bench_store}
 floor_source=${FLOOR:-../shared/data/floor.cpp}
 image=$images/base-1.0.0.raw
 work=$(mktemp -d "${TMPDIR:-/tmp}/bench_store.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 [ -x "$bench" ] || { echo "no $bench: build it first, or set BENCH" >&2; exit 1; }
-[ -e "$image" ] || { echo "no $image: make the images first" >&2; exit 1; }
+if [ ! -e "$image" ]; then
+  echo "making the images in $images: some minutes" >&2
+  if [ -x ../shared/images/build-images.sh ]; then
+    ../shared/images/build-images.sh -o "$images"
+  else
+    tools/debian_image.sh "$images"
+  fi
+fi
 
 floor=
 if [ -e "$floor_source" ]; then
