@@ -14,7 +14,7 @@ test='qemu-utils libnbd-dev libnbd-bin nbdkit sqlite3 openssl curl jq procps'
 demo='qemu-system-x86 debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio
   bsdextrautils'
 clients='azure-cli'
-bench='borgbackup time'
+bench='borgbackup time liblz4-dev'
 
 wanted="$build $check $test $demo $clients"
 for option in "$@"; do
