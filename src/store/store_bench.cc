@@ -1,5 +1,5 @@
 // Measures the store with real images: bench_store [--folder F] [--lanes N] [--synthetic GIB]
-// [--imports-only] IMAGE...
+// [--index-cache MIB] [--imports-only] IMAGE...
 //
 // Imports each raw image in order into a fresh region, copies each to a second region, reads the
 // last one back, and compares how many blocks were stored with what a full index would store.
@@ -106,14 +106,17 @@ struct Arguments {
   std::string folder;
   std::size_t lanes = 2;
   std::uint64_t synthetic_bytes = 0;
+  std::uint64_t index_cache_bytes = 64 << 20;
   bool imports_only = false;
   std::vector<std::string> images;
 };
 
-Result<std::shared_ptr<Region>> open_region(const std::string& path, const std::string& name) {
-  std::shared_ptr<PackStore> packs = TRY(open_folder(path, system_clock()));
-  return Region::open(
-      {.name = name, .places = {{.zone = "1", .name = name + "-1", .packs = std::move(packs)}}});
+Result<std::shared_ptr<Region>> open_region(const Arguments& arguments, const std::string& name) {
+  std::shared_ptr<PackStore> packs =
+      TRY(open_folder(arguments.folder + "/" + name, system_clock()));
+  return Region::open({.name = name,
+                       .places = {{.zone = "1", .name = name + "-1", .packs = std::move(packs)}},
+                       .index_cache_bytes = arguments.index_cache_bytes});
 }
 
 // New blocks of each image with an index of all blocks.
@@ -216,7 +219,7 @@ Result<> run(const Arguments& arguments) {
     disks.push_back(std::make_shared<SyntheticDisk>(arguments.synthetic_bytes));
     names.push_back("synthetic");
   }
-  const auto first = TRY(open_region(arguments.folder + "/first", "first"));
+  const auto first = TRY(open_region(arguments, "first"));
   std::vector<Written> written;
   fmt::print(
       "import\tname\tCPU s\twall s\tpeak MiB\tdata blocks\tnew blocks\tstored bytes\truns\t"
@@ -235,7 +238,7 @@ Result<> run(const Arguments& arguments) {
                *manifest_bytes);
   }
   if (arguments.imports_only) return {};
-  const auto second = TRY(open_region(arguments.folder + "/second", "second"));
+  const auto second = TRY(open_region(arguments, "second"));
   fmt::print("copy\tname\tCPU s\twall s\tmoved bytes\ttotal bytes\n");
   for (std::size_t i = 0; i < disks.size(); ++i) {
     const Meter meter;
@@ -274,6 +277,8 @@ Arguments parse(int count, char** words) {
       arguments.lanes = static_cast<std::size_t>(number());
     } else if (word == "--synthetic") {
       arguments.synthetic_bytes = static_cast<std::uint64_t>(number()) << 30;
+    } else if (word == "--index-cache") {
+      arguments.index_cache_bytes = static_cast<std::uint64_t>(number()) << 20;
     } else if (word == "--imports-only") {
       arguments.imports_only = true;
     } else {
