@@ -24,8 +24,8 @@ ask PUT "$group/disks/copy?api-version=2022-07-02" \
   '{"location": "eastus", "properties": {"creationData": '"$made_from"'}}' >"$work/disk.json"
 
 check() {  # NAME URI
-  nbdinfo --no-content --json "$2" | jq -e '.exports[0] | .is_read_only and .["export-size"] == 41943040' \
-    >"$work/info" || fail "$1: $(nbdinfo "$2")"
+  nbdinfo --no-content --json "$2" | jq -e '.exports[0] |
+    .is_read_only and .["export-size"] == 41943040' >"$work/info" || fail "$1: $(nbdinfo "$2")"
   nbdcopy "$2" "$work/back.raw" && cmp "$work/disk.raw" "$work/back.raw" || fail "$1: nbdcopy"
   qemu-img compare -f raw -F raw "$2" "$work/disk.raw" || fail "$1: qemu-img compare"
 }
