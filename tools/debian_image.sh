@@ -37,16 +37,21 @@ work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 mkdir -p "$out/cache/first" "$out/cache/archives/partial"
 
+# In a chroot the root is no mount point, and its propagation cannot be changed.
+propagation=private
+unshare --mount --propagation private true 2>>"$log" || propagation=unchanged
+
 # In a chroot whose mounts and processes end with it; packages that were downloaded are kept.
 inside() {  # TREE COMMAND...
   local tree=$1
   shift
-  unshare --mount --pid --fork --kill-child --propagation private bash -ec '
+  unshare --mount --pid --fork --kill-child --propagation $propagation bash -ec '
     tree=$1 archives=$2
     shift 2
+    trap "umount \"$tree/var/cache/apt/archives\" \"$tree/proc\"" EXIT
     mount -t proc proc "$tree/proc"
     mount --bind "$archives" "$tree/var/cache/apt/archives"
-    exec chroot "$tree" "$@"' \
+    chroot "$tree" "$@"' \
     inside "$tree" "$out/cache/archives" "$@" >>"$log" 2>&1 || die "failed: $* (see $log)"
 }
 

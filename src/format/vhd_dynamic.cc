@@ -144,7 +144,7 @@ Result<> check_copy(const Source& source, const VhdFooter& footer,
                   field.name, field.at, footer.at + field.at);
   }
   if (copy.bytes != footer.bytes) {
-    warnings.push_back("The two VHD footers differ in fields that do not change the disk.");
+    warnings.emplace_back("The two VHD footers differ in fields that do not change the disk.");
   }
   return {};
 }
