@@ -40,15 +40,24 @@ if [[ -z $stay ]]; then [[ $quick == yes ]] && stay=no || stay=yes; fi
 
 # --- what it stands on ----------------------------------------------------------------------------
 
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-run() { printf '\033[2m$ pinaco %s\033[0m\n' "$*"; "$pinaco" "$@"; }
+bold='' faint='' plain=''
+if [[ -t 1 ]]; then bold=$'\033[1m' faint=$'\033[2m' plain=$'\033[0m'; fi
+step() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+run() { printf '%s$ pinaco %s%s\n' "$faint" "$*" "$plain"; "$pinaco" "$@"; }
 
 if [[ $setup == yes ]]; then
   step "packages"
   tools/setup.sh --no-clients
 fi
 step "build"
-[[ -n ${PINACO:-} ]] || ./dev build release | tail -n 1
+if [[ -z ${PINACO:-} && -t 1 ]]; then
+  ./dev build release  # with progress
+elif [[ -z ${PINACO:-} ]]; then
+  log=$(mktemp)
+  ./dev build release >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+  tail -n 1 "$log"
+  rm -f "$log"
+fi
 pinaco=${PINACO:-$top/build/release/pinaco}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pinaco-demo.XXXXXX")

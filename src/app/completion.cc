@@ -66,7 +66,7 @@ std::string zsh_script(std::span<const CommandHelp> commands) {
 }
 
 // Text within single quotes, as fish reads it.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char c : text) {
     if (c == '\'' || c == '\\') result += '\\';
@@ -79,11 +79,11 @@ std::string fish_script(std::span<const CommandHelp> commands) {
   std::string text = "# Completion of pinaco for fish: pinaco completion fish | source\n";
   for (const auto& command : commands) {
     text += fmt::format("complete -c pinaco -n __fish_use_subcommand -a {} -d {}\n", command.name,
-                        quoted(command.description));
+                        in_quotes(command.description));
     const std::string when =
         fmt::format("complete -c pinaco -n '__fish_seen_subcommand_from {}'", command.name);
     if (!command.words.empty()) {
-      text += fmt::format("{} -f -a {}\n", when, quoted(join(command.words, " ")));
+      text += fmt::format("{} -f -a {}\n", when, in_quotes(join(command.words, " ")));
     }
     for (const auto& option : command.options) {
       text += when;
@@ -91,8 +91,8 @@ std::string fish_script(std::span<const CommandHelp> commands) {
         text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       }
       if (option.takes_value) text += " -r";
-      if (!option.choices.empty()) text += " -f -a " + quoted(join(option.choices, " "));
-      text += " -d " + quoted(option.description) + "\n";
+      if (!option.choices.empty()) text += " -f -a " + in_quotes(join(option.choices, " "));
+      text += " -d " + in_quotes(option.description) + "\n";
     }
   }
   return text;
