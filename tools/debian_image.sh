@@ -10,7 +10,8 @@
 # that was deployed, changed and captured. The disks are BIOS, MBR, ext4, 2 GiB; about 4 minutes on
 # 2 cores. Needs root (chroot) but no loop device. Packages come from this machine's apt sources.
 set -euo pipefail
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+# The initial RAM disks take their times from SOURCE_DATE_EPOCH, so that they are the same twice.
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH=1735689600
 umask 022
 . "$(dirname "$0")/disk.sh"
 
