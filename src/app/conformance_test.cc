@@ -66,7 +66,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     pinaco_ = std::move(*started);
     client_ = http::make_client({.ca_file = pinaco_->ca_file});
     base_ = "https://localhost:" + std::to_string(pinaco_->http->port());
-    const auto& first = *pinaco_->identity->first_credentials();
+    const auto& first = *pinaco_->identity->directory().first_credentials();
     subscription_ = "/subscriptions/" + first.subscription;
     const std::string form = "grant_type=client_credentials&client_id=" + first.client_id +
                              "&client_secret=" + percent_encode(first.client_secret) +

@@ -93,9 +93,12 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   const auto paths =
       TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));
   pinaco->ca_file = paths.ca_file;
-  pinaco->identity = TRY(identity::Identity::open(*pinaco->model, data + "/keys"));
-  if (pinaco->identity->first_credentials() && options.keep_credentials) {
-    TRY(options.keep_credentials(*pinaco->identity->first_credentials(), pinaco->ca_file));
+  pinaco->identity =
+      TRY(identity::Identity::open(*pinaco->model, data + "/keys", access::Access::welcome));
+  const auto& directory = pinaco->identity->directory();
+  pinaco->access = std::make_unique<access::Access>(*pinaco->model, directory);
+  if (directory.first_credentials() && options.keep_credentials) {
+    TRY(options.keep_credentials(*directory.first_credentials(), pinaco->ca_file));
   }
   pinaco->world = world_of(config);
 
@@ -108,9 +111,9 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
       nbd::serve({.address = config.address, .port = static_cast<std::uint16_t>(config.nbd_port)});
   pinaco->nbd = TRY(or_advice(std::move(nbd), "Another nbd_port in the configuration helps."));
   pinaco->front = TRY(front::Front::open({
-    .model = *pinaco->model, .identity = *pinaco->identity, .world = pinaco->world,
-    .depot = *pinaco->depot, .workers = *pinaco->workers, .nbd = *pinaco->nbd,
-    .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
+    .model = *pinaco->model, .identity = *pinaco->identity, .access = *pinaco->access,
+    .world = pinaco->world, .depot = *pinaco->depot, .workers = *pinaco->workers,
+    .nbd = *pinaco->nbd, .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
     .link_key = TRY(link_key(data + "/keys/links.key", random))
   }));
 

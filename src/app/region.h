@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "access/access.h"
 #include "app/config.h"
 #include "base/clock.h"
 #include "front/front.h"
@@ -20,6 +21,7 @@ struct Pinaco {
   std::unique_ptr<kv::Kv> kv;
   std::unique_ptr<model::Model> model;
   std::unique_ptr<identity::Identity> identity;
+  std::unique_ptr<access::Access> access;
   provider::World world;
   std::unique_ptr<work::Depot> depot;
   std::unique_ptr<work::Workers> workers;

@@ -74,8 +74,8 @@ Result<> run(const ServeOptions& options) {
                           system_random()));
 
   const std::string endpoint = fmt::format("https://{}:{}", host, pinaco->http->port());
-  auto first = pinaco->identity->first_credentials();
-  if (options.reset_administrator) first = TRY(pinaco->identity->reset_administrator());
+  auto first = pinaco->identity->directory().first_credentials();
+  if (options.reset_administrator) first = TRY(pinaco->identity->directory().reset_administrator());
   if (first && !options.credentials_file.empty()) {
     const auto text = to_pretty(credentials_json(*first, endpoint, pinaco->ca_file)) + "\n";
     TRY(os::write_file_durably(options.credentials_file, as_bytes(text)));

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <string>
 
+#include "access/access.h"
 #include "http/http.h"
 #include "identity/identity.h"
 #include "model/model.h"
@@ -24,6 +25,7 @@ namespace pinaco::front {
 struct Parts {
   model::Model& model;
   identity::Identity& identity;
+  access::Access& access;
   const provider::World& world;
   work::Depot& depot;
   work::Workers& workers;
@@ -49,6 +51,7 @@ class Front {
  private:
   explicit Front(Parts parts);
   http::Reply answer_arm(const http::Request& request, const Target& target);
+  http::Reply refuse_caller(const Error& error, const Target& target) const;
   Result<provider::Outcome> dispatch(provider::Call& call, const Target& target);
   Result<provider::Outcome> dispatch_type(provider::Call& call);
   http::Reply reply_to(const provider::Call& call, Result<provider::Outcome> outcome) const;

@@ -23,23 +23,24 @@ Json object_shape(const Target& target) {
 JsonObject cloud_shape(const Target& target, const Parts& parts) {
   const std::string& base = target.base_url;
   const std::string host = base.substr(base.find("//") + 2);
-  return JsonObject{{"name", "Pinaco"},
-                    {"portal", base},
-                    {"resourceManager", base + "/"},
-                    {"authentication", JsonObject{{"loginEndpoint", base + "/adfs"},
-                                                  {"audiences", JsonArray{Json(base + "/")}},
-                                                  {"tenant", parts.identity.tenant()},
-                                                  {"identityProvider", "ADFS"}}},
-                    {"graph", base + "/"},
-                    {"graphAudience", base + "/"},
-                    {"microsoftGraphResourceId", base + "/"},
-                    {"media", base + "/"},
-                    {"batch", base + "/"},
-                    {"gallery", base + "/"},
-                    {"sqlManagement", base + "/"},
-                    {"vmImageAliasDoc", base + "/aliases.json"},
-                    {"activeDirectoryDataLake", base + "/"},
-                    {"suffixes", JsonObject{{"storage", host}, {"keyVaultDns", host}}}};
+  return JsonObject{
+      {"name", "Pinaco"},
+      {"portal", base},
+      {"resourceManager", base + "/"},
+      {"authentication", JsonObject{{"loginEndpoint", base + "/adfs"},
+                                    {"audiences", JsonArray{Json(base + "/")}},
+                                    {"tenant", parts.identity.directory().first_tenant()},
+                                    {"identityProvider", "ADFS"}}},
+      {"graph", base + "/"},
+      {"graphAudience", base + "/"},
+      {"microsoftGraphResourceId", base + "/"},
+      {"media", base + "/"},
+      {"batch", base + "/"},
+      {"gallery", base + "/"},
+      {"sqlManagement", base + "/"},
+      {"vmImageAliasDoc", base + "/aliases.json"},
+      {"activeDirectoryDataLake", base + "/"},
+      {"suffixes", JsonObject{{"storage", host}, {"keyVaultDns", host}}}};
 }
 
 }  // namespace

@@ -42,9 +42,12 @@ std::string export_fact(std::string_view name) {
 
 }  // namespace
 
-Result<std::string> OwnInterface::check_subscription(std::string_view id) const {
-  for (const auto& each : TRY(parts_.identity.subscriptions())) {
-    if (iequals(each.id, id)) return each.id;
+Result<std::string> OwnInterface::check_subscription(const identity::Caller& caller,
+                                                     std::string_view id) const {
+  const auto everybody = TRY(parts_.identity.directory().roster());
+  if (const auto* found = everybody->find_subscription(id)) {
+    if (found->tenant == caller.tenant) return found->id;
+    return fail(identity::wrong_tenant(caller.tenant, found->tenant));
   }
   if (!arm::is_guid(id)) {
     return fail(arm::error(Kind::invalid, "InvalidSubscriptionId",
@@ -61,7 +64,7 @@ Result<std::string> OwnInterface::check_subscription(std::string_view id) const 
 Result<arm::ResourceId> OwnInterface::resource_of(const provider::Call& call, std::string_view text,
                                                   std::string_view disk_right) const {
   auto id = TRY(arm::ResourceId::parse(text));
-  id.subscription = TRY(check_subscription(id.subscription));
+  id.subscription = TRY(check_subscription(call.caller, id.subscription));
   const auto* type = provider::find_type(id.provider, id.type());
   const bool version = type != nullptr && type->type == "galleries/images/versions";
   const bool disk = type != nullptr && (type->type == "disks" || type->type == "snapshots");
@@ -70,7 +73,7 @@ Result<arm::ResourceId> OwnInterface::resource_of(const provider::Call& call, st
         "id",
         fmt::format("'{}' is not an image version, a disk or a snapshot.", text.substr(0, 300))));
   }
-  TRY(parts_.identity.may(
+  TRY(parts_.access.may(
       call.caller,
       fmt::format("{}/{}/{}", type->provider, type->type, version ? "read" : disk_right),
       id.text()));
@@ -223,17 +226,18 @@ Result<http::Reply> OwnInterface::make_link(const provider::Call& call) {
 }
 
 Result<http::Reply> OwnInterface::end_link(const provider::Call& call, const std::string& grant) {
-  for (const auto& subscription : TRY(parts_.identity.subscriptions())) {
+  const auto everybody = TRY(parts_.identity.directory().roster());
+  for (const auto& [id, subscription] : everybody->subscriptions()) {
+    if (subscription.tenant != call.caller.tenant) continue;
     std::optional<Json> fact;
-    TRY(parts_.model.read(subscription.id, [&](const model::View& view) -> Result<> {
+    TRY(parts_.model.read(id, [&](const model::View& view) -> Result<> {
       fact = TRY(view.find_fact("grant/" + grant));
       return {};
     }));
     if (!fact) continue;
     TRY(resource_of(call, string_at(*fact, "resource"), "endGetAccess/action"));
-    TRY(parts_.model.change(subscription.id, [&](model::Change& change) {
-      return change.erase_fact("grant/" + grant);
-    }));
+    TRY(parts_.model.change(
+        id, [&](model::Change& change) { return change.erase_fact("grant/" + grant); }));
   }
   return http::Reply{.status = 204};
 }

@@ -23,7 +23,7 @@ class OwnInterface {
   Result<> restore_exports();
   http::Reply answer(const provider::Call& call, const Target& target);
   // The subscription as it is spelled in rows; SubscriptionNotFound otherwise.
-  Result<std::string> check_subscription(std::string_view id) const;
+  Result<std::string> check_subscription(const identity::Caller& caller, std::string_view id) const;
 
  private:
   Result<http::Reply> dispatch(const provider::Call& call, const Target& target);

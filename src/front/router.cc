@@ -86,7 +86,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
                       .query = target.query,
                       .model = parts_.model,
                       .world = parts_.world,
-                      .identity = parts_.identity,
+                      .access = parts_.access,
                       .base_url = target.base_url,
                       .sign = [this, base = target.base_url](std::string_view subscription,
                                                              std::string_view grant) {
@@ -94,9 +94,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
                       }};
   http::Reply reply;
   if (auto caller = parts_.identity.authenticate(request); !caller) {
-    reply = error_reply(caller.error());
-    reply.headers.add("WWW-Authenticate",
-                      parts_.identity.challenge(target.base_url, caller.error()));
+    reply = refuse_caller(caller.error(), target);
   } else {
     call.caller = std::move(*caller);
     auto body = parse_body(request);
@@ -107,7 +105,10 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
       if (target.segments.size() >= 2 && target.segments[0] == "pinaco") {
         reply = own_->answer(call, target);
       } else {
-        reply = reply_to(call, dispatch(call, target));
+        auto outcome = dispatch(call, target);
+        reply = !outcome && outcome.error().code == "InvalidAuthenticationTokenTenant"
+                    ? refuse_caller(outcome.error(), target)
+                    : reply_to(call, std::move(outcome));
       }
     }
   }
@@ -136,6 +137,21 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
   return reply;
 }
 
+// 401, and where to log in: at the tenant of the subscription that was asked for.
+http::Reply Front::refuse_caller(const Error& error, const Target& target) const {
+  auto reply = error_reply(error);
+  reply.status = 401;
+  std::string tenant;
+  if (target.segments.size() >= 2 && iequals(target.segments[0], "subscriptions")) {
+    const auto everybody = parts_.identity.directory().roster();
+    const auto* subscription =
+        everybody ? (*everybody)->find_subscription(target.segments[1]) : nullptr;
+    if (subscription != nullptr) tenant = subscription->tenant;
+  }
+  reply.headers.add("WWW-Authenticate", parts_.identity.challenge(target.base_url, tenant, error));
+  return reply;
+}
+
 Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& target) {
   const auto version = call.query.find("api-version");
   if (version == call.query.end() || version->second.empty()) {
@@ -152,12 +168,17 @@ Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& ta
       continue;
     }
     if (const auto part = call.parts.find("subscription"); part != call.parts.end()) {
-      part->second = TRY(own_->check_subscription(part->second));
+      part->second = TRY(own_->check_subscription(call.caller, part->second));
     }
     if (!knows(route.api_versions, call.api_version)) {
       return fail(bad_version(route.about, call.api_version, route.api_versions, call));
     }
-    if (!route.right.empty()) TRY(parts_.identity.may(call.caller, route.right, target.path));
+    if (!route.right.empty()) {
+      TRY(parts_.access.may(call.caller, route.right, target.path));
+      if (!iequals(call.method, "GET") && !iequals(call.method, "HEAD")) {
+        TRY(parts_.access.check_locks(target.path, call.method == "DELETE"));
+      }
+    }
     return route.handler(call);
   }
   auto id = arm::ResourceId::parse(target.path);
@@ -166,7 +187,7 @@ Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& ta
                            fmt::format("There is nothing at '{}'.", target.path.substr(0, 300))));
   }
   call.id = std::move(*id);
-  call.id.subscription = TRY(own_->check_subscription(call.id.subscription));
+  call.id.subscription = TRY(own_->check_subscription(call.caller, call.id.subscription));
   return dispatch_type(call);
 }
 
@@ -198,8 +219,10 @@ Result<provider::Outcome> Front::dispatch_type(provider::Call& call) {
   for (std::size_t i = 0; i < words.size(); i++) call.id.types[i] = words[i];
 
   const auto right = [&](std::string_view verb) -> Result<> {
-    return parts_.identity.may(
-        call.caller, fmt::format("{}/{}/{}", type->provider, type->type, verb), call.id.text());
+    TRY(parts_.access.may(call.caller, fmt::format("{}/{}/{}", type->provider, type->type, verb),
+                          call.id.text()));
+    if (verb == "read") return {};
+    return parts_.access.check_locks(call.id.text(), verb == "delete");
   };
   if (!action.empty()) {
     for (const auto& each : type->actions) {
@@ -213,8 +236,9 @@ Result<provider::Outcome> Front::dispatch_type(provider::Call& call) {
   }
   const bool collection = call.id.is_collection();
   if (call.method == "GET" || call.method == "HEAD") {
-    TRY(right("read"));
+    // A list shows what the caller may read, be it nothing.
     if (collection) return provider::list_resources(*type, call);
+    TRY(right("read"));
     return provider::get_resource(*type, call);
   }
   if (collection) return fail(wrong_method(call));

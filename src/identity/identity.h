@@ -1,19 +1,20 @@
-// Who calls and what they may do: tenants, principals, tokens, and the one place where an
-// operation is allowed.
+// Who calls: tenants, principals, logins and tokens. What they may do is the room access.
 //
 // Threads: all calls from any thread. Lifetime: the Model outlives it. Limits: a token at most
 // 16 KiB; 10,000 verified tokens remembered until they expire. Errors of authenticate carry the
-// codes and texts of ARM's front door and are answered 401; those of may() 403.
+// codes and texts of ARM's front door and are answered 401.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "http/http.h"
+#include "identity/directory.h"
 #include "model/model.h"
 
 namespace pinaco::identity {
@@ -21,51 +22,44 @@ namespace pinaco::identity {
 struct Caller {
   std::string tenant;
   std::string object_id;
-  std::string client_id;
+  std::string client_id;  // the application that the caller uses
   std::string name;
+  std::string token_id = {};
+  bool is_user = false;
+  std::string peer = {};  // the address it calls from
+  // The other tokens of the request (x-ms-authorization-auxiliary): the same client in other
+  // tenants, for what it reads there.
+  std::vector<Caller> auxiliary = {};
 };
 
-struct FirstCredentials {  // shown once, then only the secret's hash is left
-  std::string tenant;
-  std::string subscription;
-  std::string client_id;
-  std::string client_secret;
-};
-
-struct Subscription {
-  std::string id;
-  std::string tenant;
-  std::string name;
-};
+inline constexpr std::size_t auxiliary_tokens_max = 3;
 
 class Identity {
  public:
   // `folder` holds the signing keys (private). At the first start makes one tenant, one
-  // subscription and one administrator service principal.
-  static Result<std::unique_ptr<Identity>> open(model::Model& model, const std::string& folder);
+  // subscription and one administrator service principal; see Directory.
+  static Result<std::unique_ptr<Identity>> open(model::Model& model, const std::string& folder,
+                                                Directory::Welcome welcome = {});
   virtual ~Identity() = default;
 
-  // Set only by the open() that made them.
-  virtual const std::optional<FirstCredentials>& first_credentials() const = 0;
-  // A new secret for the administrator; the old one is refused from then on.
-  virtual Result<FirstCredentials> reset_administrator() = 0;
+  virtual Directory& directory() = 0;
+  virtual const Directory& directory() const = 0;
 
-  virtual const std::string& tenant() const = 0;
-  virtual Result<std::vector<Subscription>> subscriptions() const = 0;
-
-  // The caller of an ARM request, by its bearer token. `login` is this server's login address for
-  // the WWW-Authenticate header of a 401, see challenge().
+  // The caller of an ARM request, by its bearer tokens. Refused at once: principals that are gone
+  // or disabled, and tokens got with a secret that is gone.
   virtual Result<Caller> authenticate(const http::Request& request) const = 0;
-  virtual std::string challenge(std::string_view base_url, const Error& error) const = 0;
-
-  // The one place that allows or refuses an action on a scope ("/subscriptions/...").
-  virtual Result<> may(const Caller& caller, std::string_view action,
-                       std::string_view scope) const = 0;
+  // The WWW-Authenticate header of a 401, from which clients learn where to log in. An empty
+  // tenant is the first one.
+  virtual std::string challenge(std::string_view base_url, std::string_view tenant,
+                                const Error& error) const = 0;
 
   // The login surface: discovery, keys and token endpoints, v1 and v2, AAD- and ADFS-shaped.
   // nullopt when the path is not part of it. base_url: "https://host:port" as the client used it.
   virtual std::optional<http::Reply> answer(const http::Request& request,
                                             std::string_view base_url) = 0;
 };
+
+// A good token, but of another tenant than the subscription's.
+Error wrong_tenant(std::string_view token_tenant, std::string_view tenant);
 
 }  // namespace pinaco::identity

@@ -131,7 +131,7 @@ Login::Answer<Json> Login::checked(std::string_view tenant, bool v2, const Form&
   const auto known_tenant = TRY(check_tenant(tenant));
   if (what.ends_with("token")) {
     if (request.method != "POST") return wrong_method("POST");
-    return token(v2, request);
+    return token(known_tenant, v2, request);
   }
   if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET");
   if (what.ends_with("keys")) return keys_.key_set();
@@ -139,11 +139,17 @@ Login::Answer<Json> Login::checked(std::string_view tenant, bool v2, const Form&
   return discovery(known_tenant, v2, base_url);
 }
 
+// A tenant's id, or one of the words that leave the tenant to the application.
 Login::Answer<std::string> Login::check_tenant(std::string_view tenant) const {
+  const auto everybody = directory_.roster();
+  if (!everybody) return refuse(everybody.error());
+  if ((*everybody)->find_tenant(tenant) != nullptr) return to_lower(tenant);
   for (const std::string_view known :
-       {std::string_view(directory_.tenant()), adfs, std::string_view("common"),
-        std::string_view("organizations")}) {
+       {adfs, std::string_view("common"), std::string_view("organizations")}) {
     if (tenant == known) return std::string(tenant);
+  }
+  for (const auto& [id, each] : (*everybody)->tenants()) {
+    if (iequals(each.domain, tenant)) return id;
   }
   return refuse(400, "invalid_tenant", 90002,
                 fmt::format("Tenant '{}' not found. Check to make sure you have the correct tenant "
@@ -159,7 +165,10 @@ Login::Answer<Json> Login::discovery(std::string_view tenant, bool v2,
   const std::string version = v2 && !is_adfs ? "/v2.0" : "";
   // msal-node refuses an issuer on any host but the one it asked.
   const std::string issuer =
-      is_adfs ? root : fmt::format("{}/{}{}", base_url, directory_.tenant(), v2 ? "/v2.0" : "/");
+      is_adfs ? root
+              : fmt::format("{}/{}{}", base_url,
+                            arm::is_guid(tenant) ? tenant : directory_.first_tenant(),
+                            v2 ? "/v2.0" : "/");
   return JsonObject{
       {"issuer", issuer},
       {"authorization_endpoint", fmt::format("{}/oauth2{}/authorize", root, version)},
@@ -187,7 +196,7 @@ Login::Answer<Json> Login::instance(const Form& query, std::string_view base_url
   if (scheme != std::string_view::npos) endpoint.remove_prefix(scheme + 3);
   const auto segments = segments_of(endpoint);
   const auto tenant =
-      segments.size() < 2 ? directory_.tenant() : TRY(check_tenant(to_lower(segments[1])));
+      segments.size() < 2 ? directory_.first_tenant() : TRY(check_tenant(to_lower(segments[1])));
   const std::string with_port = host_of(base_url);
   const std::string host = with_port.substr(0, with_port.rfind(':'));
   const std::string_view version = tenant == adfs ? "" : "/v2.0";
@@ -247,40 +256,58 @@ Login::Answer<Login::Asked> Login::parse_asked(bool v2, const http::Request& req
   return asked;
 }
 
-Login::Answer<Principal> Login::check_secret(const Asked& asked) {
-  const auto principal = directory_.find_principal(asked.client_id);
-  if (!principal) return refuse(principal.error());
-  if (!*principal) {
+Login::Answer<Login::Known> Login::check_secret(std::string_view tenant, const Asked& asked) {
+  const auto everybody = directory_.roster();
+  if (!everybody) return refuse(everybody.error());
+  const auto* application = (*everybody)->find_application(asked.client_id);
+  const std::string home =
+      application == nullptr || arm::is_guid(tenant) ? std::string(tenant) : application->tenant;
+  const auto* principal = (*everybody)->find_service_principal(home, asked.client_id);
+  if (application == nullptr || principal == nullptr || !principal->enabled) {
     return refuse(400, "unauthorized_client", 700016,
                   fmt::format("Application with identifier '{}' was not found in the directory "
                               "'{}'. Check the application's id and that you have the right "
                               "server.",
-                              asked.client_id.substr(0, 100), directory_.tenant()));
+                              asked.client_id.substr(0, 100), home.substr(0, 100)));
   }
   auto pass = gate_.enter();
   if (!pass) {
     return refuse(503, "temporarily_unavailable", 90033, pass.error().message);
   }
-  const auto matches = matches_secret(asked.secret, (*principal)->secret_hash);
-  if (!matches) return refuse(matches.error());
-  if (!*matches) {
-    return refuse(401, "invalid_client", 7000215,
-                  fmt::format("Invalid client secret provided. Ensure the secret being sent in the "
-                              "request is the client secret value, not the client secret ID, for a "
-                              "secret added to app '{}'.",
-                              (*principal)->client_id));
+  const auto now = model_.clock().now();
+  bool expired = false;
+  for (const auto& secret : application->secrets) {
+    // Its first characters are known to its owner and say which one is meant.
+    if (!asked.secret.starts_with(secret.hint)) continue;
+    const auto matches = matches_secret(asked.secret, secret.hash);
+    if (!matches) return refuse(matches.error());
+    if (!*matches) continue;
+    expired = now >= secret.end;
+    if (!expired) return Known{.principal = *principal, .credential = secret.key_id};
   }
-  return **principal;
+  if (expired) {
+    return refuse(401, "invalid_client", 7000222,
+                  fmt::format("The provided client secret keys for app '{}' are expired. Make a "
+                              "new one: az ad app credential reset.",
+                              application->app_id));
+  }
+  return refuse(401, "invalid_client", 7000215,
+                fmt::format("Invalid client secret provided. Ensure the secret being sent in the "
+                            "request is the client secret value, not the client secret ID, for a "
+                            "secret added to app '{}'.",
+                            application->app_id));
 }
 
-Json Login::issue(const Principal& principal, const Asked& asked) {
+Json Login::issue(const Known& known, const Asked& asked) {
+  const Principal& principal = known.principal;
   const auto now = std::chrono::floor<Seconds>(model_.clock().now());
   const Claims claims = {.tenant = principal.tenant,
                          .audience = asked.audience,
                          .object_id = principal.object_id,
-                         .client_id = principal.client_id,
+                         .client_id = principal.app_id,
                          .name = principal.name,
                          .id = model_.random().uuid(),
+                         .credential = known.credential,
                          .issued = now,
                          .expires = now + token_life};
   auto token = sign_token(*keys_.newest(), claims);
@@ -301,12 +328,12 @@ Json Login::issue(const Principal& principal, const Asked& asked) {
                     {"access_token", std::move(token)}};
 }
 
-Login::Answer<Json> Login::token(bool v2, const http::Request& request) {
+Login::Answer<Json> Login::token(std::string_view tenant, bool v2, const http::Request& request) {
   const auto asked = TRY(parse_asked(v2, request));
-  const auto principal = TRY(check_secret(asked));
-  LOG(info, "identity", "{} ({}) logged in to tenant {} from {} for {}", principal.name,
-      principal.client_id, principal.tenant, request.peer, asked.audience);
-  return issue(principal, asked);
+  const auto known = TRY(check_secret(tenant, asked));
+  LOG(info, "identity", "{} ({}) logged in to tenant {} from {} for {}", known.principal.name,
+      known.principal.app_id, known.principal.tenant, request.peer, asked.audience);
+  return issue(known, asked);
 }
 
 http::Reply Login::refusal(const Refusal& refusal, const std::string& correlation) const {

@@ -10,6 +10,7 @@
 #include <expected>
 #include <mutex>
 
+#include "http/http.h"
 #include "identity/directory.h"
 #include "identity/form.h"
 #include "identity/keys.h"
@@ -42,16 +43,21 @@ class Login {
     std::string audience;
     std::string resource;  // as asked; set when the request is of v1's shape
   };
+  // Somebody who may have a token, and what he showed for it.
+  struct Known {
+    Principal principal;
+    std::string credential;
+  };
 
   Answer<Json> discovery(std::string_view tenant, bool v2, std::string_view base_url) const;
   Answer<Json> instance(const Form& query, std::string_view base_url) const;
-  Answer<Json> token(bool v2, const http::Request& request);
+  Answer<Json> token(std::string_view tenant, bool v2, const http::Request& request);
   Answer<Json> checked(std::string_view tenant, bool v2, const Form& query,
                        const http::Request& request, std::string_view what,
                        std::string_view base_url);
   Answer<Asked> parse_asked(bool v2, const http::Request& request) const;
-  Answer<Principal> check_secret(const Asked& asked);
-  Json issue(const Principal& principal, const Asked& asked);
+  Answer<Known> check_secret(std::string_view tenant, const Asked& asked);
+  Json issue(const Known& known, const Asked& asked);
   Answer<std::string> check_tenant(std::string_view tenant) const;
   http::Reply refusal(const Refusal& refusal, const std::string& correlation) const;
   void log_refusal(const Refusal& refusal, const std::string& peer);

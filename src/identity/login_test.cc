@@ -20,7 +20,7 @@ class LoginTest : public testing::Test {
   LoginTest() {
     copy_keys_into(folder_.path());
     keys_ = KeyRing::open(folder_.path(), clock_).value();
-    directory_.emplace(Directory::open(model_).value());
+    directory_ = Directory::open(model_, {}).value();
     login_.emplace(model_, *keys_, *directory_);
     first_ = *directory_->first_credentials();
   }
@@ -59,8 +59,7 @@ class LoginTest : public testing::Test {
            to_text(json.at("error_codes").at(0));
   }
   Claims claims_of(const Json& answer) {
-    const auto claims =
-        verify_token(*keys_, first_.tenant, clock_.now(), string_at(answer, "access_token"));
+    const auto claims = verify_token(*keys_, clock_.now(), string_at(answer, "access_token"));
     EXPECT_TRUE(claims) << to_text(answer);
     return claims.value_or(Claims());
   }
@@ -70,7 +69,7 @@ class LoginTest : public testing::Test {
   std::unique_ptr<kv::Kv> kv_ = kv::open_memory();
   model::Model model_{*kv_, clock_, system_random()};
   std::unique_ptr<KeyRing> keys_;
-  std::optional<Directory> directory_;
+  std::unique_ptr<Directory> directory_;
   std::optional<Login> login_;
   FirstCredentials first_;
 };

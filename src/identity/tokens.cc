@@ -70,21 +70,7 @@ std::shared_ptr<const SigningKey> key_for(const KeyRing& keys, std::string_view 
   return keys.find(*kid);
 }
 
-std::unexpected<Error> wrong_tenant(std::string_view issuer, std::string_view tenant) {
-  return fail(Error{
-      .kind = Kind::denied,
-      .message = fmt::format(
-          "The access token is from the wrong issuer '{}'. It must match the tenant '{}' "
-          "associated with this subscription. Please use the authority (URL) "
-          "'https://login.windows.net/{}' to get the token. Note, if the subscription is "
-          "transferred to another tenant there is no impact to the services, but information "
-          "about new tenant could take time to propagate (up to an hour). If you just transferred "
-          "your subscription and see this error message, please try back later.",
-          issuer, issuer_of(tenant), tenant),
-      .code = "InvalidAuthenticationTokenTenant"});
-}
-
-Result<Claims> read_claims(const JsonObject& object, std::string_view tenant) {
+Result<Claims> read_claims(const JsonObject& object) {
   // Nobody acts for another here, so a token that says so was not made for us.
   for (const char* name : {"act", "actort", "may_act", "xms_obo"}) {
     if (object.contains(name)) return invalid_token();
@@ -95,20 +81,25 @@ Result<Claims> read_claims(const JsonObject& object, std::string_view tenant) {
   const auto object_id = text_claim(object, "oid");
   const auto client_id = text_claim(object, "appid");
   const auto id = text_claim(object, "uti");
+  const auto credential = text_claim(object, "pinaco_key");
+  const bool user = text_claim(object, "idtyp") == "user";
   const auto issued = time_claim(object, "iat");
   const auto not_before = time_claim(object, "nbf");
   const auto expires = time_claim(object, "exp");
-  if (!issuer || !tid || !audience || !object_id || !client_id || !id) return invalid_token();
+  if (!issuer || !tid || !audience || !object_id || !client_id || !id || !credential) {
+    return invalid_token();
+  }
   if (!issued || !not_before || !expires || *expires <= *issued) return invalid_token();
   if (*not_before != *issued || text_claim(object, "ver") != "1.0") return invalid_token();
   if (*issuer != issuer_of(*tid)) return invalid_token();
-  if (*tid != tenant) return wrong_tenant(*issuer, tenant);
   return Claims{.tenant = *tid,
                 .audience = *audience,
                 .object_id = *object_id,
                 .client_id = *client_id,
-                .name = text_claim(object, "app_displayname").value_or(""),
+                .name = text_claim(object, user ? "unique_name" : "app_displayname").value_or(""),
                 .id = *id,
+                .credential = *credential,
+                .is_user = user,
                 .issued = *issued,
                 .expires = *expires};
 }
@@ -130,9 +121,10 @@ std::string sign_token(const SigningKey& key, const Claims& claims) {
       {"exp", seconds_of(claims.expires)},
       {"appid", claims.client_id},
       {"appidacr", "1"},
-      {"app_displayname", claims.name},
       {"idp", issuer},
-      {"idtyp", "app"},
+      {"idtyp", claims.is_user ? "user" : "app"},
+      {claims.is_user ? "unique_name" : "app_displayname", claims.name},
+      {"pinaco_key", claims.credential},
       {"oid", claims.object_id},
       {"sub", claims.object_id},
       {"tid", claims.tenant},
@@ -157,8 +149,7 @@ Result<> check_times(const Claims& claims, WallTime now) {
   return {};
 }
 
-Result<Claims> verify_token(const KeyRing& keys, std::string_view tenant, WallTime now,
-                            std::string_view token) {
+Result<Claims> verify_token(const KeyRing& keys, WallTime now, std::string_view token) {
   if (token.size() > token_bytes_max) return invalid_token();
   const auto parts = split(token, '.');
   if (parts.size() != 3) return invalid_token();
@@ -170,7 +161,7 @@ Result<Claims> verify_token(const KeyRing& keys, std::string_view tenant, WallTi
 
   const auto object = decode_object(parts[1]);
   if (!object) return invalid_token();
-  auto claims = TRY(read_claims(*object, tenant));
+  auto claims = TRY(read_claims(*object));
   TRY(check_times(claims, now));
   return claims;
 }

@@ -26,7 +26,9 @@ struct Claims {
   std::string object_id;
   std::string client_id;
   std::string name;
-  std::string id;         // of the token, unique
+  std::string id;               // of the token, unique
+  std::string credential = {};  // key id of the secret, certificate or password it was got with
+  bool is_user = false;
   WallTime issued = {};   // whole seconds
   WallTime expires = {};  // whole seconds
 };
@@ -36,7 +38,7 @@ std::string sign_token(const SigningKey& key, const Claims& claims);
 // Whether a token once verified is good now.
 Result<> check_times(const Claims& claims, WallTime now);
 // All errors are of kind denied, with the code and the text of ARM's front door.
-Result<Claims> verify_token(const KeyRing& keys, std::string_view tenant, WallTime now,
-                            std::string_view token);
+// The caller still asks whether the tenant and the principal are there.
+Result<Claims> verify_token(const KeyRing& keys, WallTime now, std::string_view token);
 
 }  // namespace pinaco::identity

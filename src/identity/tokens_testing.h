@@ -42,11 +42,12 @@ class TokensTest : public testing::Test {
             .client_id = "a0000000-0000-4000-8000-000000000001",
             .name = "administrator",
             .id = "c0000000-0000-4000-8000-000000000001",
+            .credential = "d0000000-0000-4000-8000-000000000001",
             .issued = now,
             .expires = now + token_life};
   }
   static Result<Claims> verify(std::string_view token) {
-    return verify_token(*ring_, tenant, clock_->now(), token);
+    return verify_token(*ring_, clock_->now(), token);
   }
   static std::string code(std::string_view token) {
     const auto claims = verify(token);

@@ -155,8 +155,14 @@ Result<> Change::put(const Resource& resource) {
   return transaction_.put(resource_key(resource.id), to_text(to_json(resource)));
 }
 
+std::string rules_prefix(std::string_view scope_key) {
+  return std::string(access_facts) + "on" + std::string(scope_key) + "/";
+}
+
 Result<> Change::erase(const arm::ResourceId& id) {
   TRY(check_shard(id, subscription_));
+  // What was allowed on it goes with it: a later one of the same name starts without.
+  for (const auto& [name, value] : TRY(facts(rules_prefix(id.key())))) TRY(erase_fact(name));
   return transaction_.erase(resource_key(id));
 }
 
@@ -205,20 +211,26 @@ Result<std::size_t> Change::prune_operations(WallTime before, std::size_t operat
 }
 
 Result<> Change::put_fact(std::string_view name, const Json& value) {
+  touched_access_ = touched_access_ || name.starts_with(access_facts);
   return transaction_.put(std::string(facts_prefix) + std::string(name), to_text(value));
 }
 
 Result<> Change::erase_fact(std::string_view name) {
+  touched_access_ = touched_access_ || name.starts_with(access_facts);
   return transaction_.erase(std::string(facts_prefix) + std::string(name));
 }
 
 Result<> Model::change(const std::string& subscription,
                        const std::function<Result<>(Change&)>& function) {
   const std::string shard = to_lower(subscription);
-  TRY(kv_.change(shard, [&](kv::Transaction& transaction) {
+  bool touched_access = false;
+  TRY(kv_.change(shard, [&](kv::Transaction& transaction) -> Result<> {
     Change change(transaction, shard, clock_, random_);
-    return function(change);
+    TRY(function(change));
+    touched_access = change.touched_access();
+    return {};
   }));
+  if (touched_access) ++access_version_;
   return {};
 }
 

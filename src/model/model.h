@@ -6,6 +6,7 @@
 // function returned.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,6 +20,10 @@
 namespace pinaco::model {
 
 inline constexpr std::size_t page_rows_max = 1000;
+// Facts under it say who there is and what they may do: see Model::access_version().
+inline constexpr std::string_view access_facts = "access/";
+// What the names of facts about a scope and all below it start with; they go when it is erased.
+std::string rules_prefix(std::string_view scope_key);
 
 // A resource as remembered: a superset of what any api-version shows.
 struct Resource {
@@ -107,8 +112,10 @@ class Change : public View {
   Result<> erase_fact(std::string_view name);
   WallTime now() const { return clock_.now(); }
   Random& random() { return random_; }
+  bool touched_access() const { return touched_access_; }
 
  private:
+  bool touched_access_ = false;
   kv::Transaction& transaction_;
   Clock& clock_;
   Random& random_;
@@ -128,6 +135,10 @@ class Model {
   Result<Resource> get(const arm::ResourceId& id) const;
   Result<std::vector<std::string>> shards() const;  // without ""
 
+  // Counts the commits of this Model that changed facts under access_facts: who keeps those in
+  // memory reads them again when it has moved, and so sees a change before its caller is answered.
+  std::uint64_t access_version() const { return access_version_.load(); }
+
   Clock& clock() const { return clock_; }
   Random& random() const { return random_; }
   kv::Kv& kv() const { return kv_; }
@@ -136,6 +147,7 @@ class Model {
   kv::Kv& kv_;
   Clock& clock_;
   Random& random_;
+  std::atomic<std::uint64_t> access_version_ = 1;
 };
 
 // Rows as text, for those who keep their own.

@@ -8,6 +8,8 @@
 namespace pinaco::provider {
 namespace {
 
+constexpr std::size_t page_rows = 100;
+
 arm::ResourceId group_of(const Call& call) {
   return arm::ResourceId{.subscription = call.parts.at("subscription"),
                          .group = call.parts.at("group"),
@@ -141,14 +143,23 @@ Result<Outcome> list_groups(const Call& call) {
   Outcome outcome;
   TRY(call.model.read(groups.subscription, [&](const model::View& view) -> Result<> {
     const auto token = call.query.find("$skiptoken");
-    const auto page =
-        TRY(view.list(groups, token == call.query.end() ? std::string_view() : token->second, 100));
+    std::string from = token == call.query.end() ? "" : token->second;
     JsonArray rows;
-    for (const auto& group : page.rows) {
-      if (fits(group, conditions)) rows.push_back(show_group(group));
-    }
+    do {
+      const auto page = TRY(view.list(groups, from, page_rows - rows.size()));
+      for (const auto& group : page.rows) {
+        if (!fits(group, conditions)) continue;
+        if (TRY(call.access.allows(call.caller,
+                                   "Microsoft.Resources/subscriptions/"
+                                   "resourceGroups/read",
+                                   group.id.text()))) {
+          rows.push_back(show_group(group));
+        }
+      }
+      from = page.next;
+    } while (!from.empty() && rows.size() < page_rows);
     outcome.body = JsonObject{{"value", std::move(rows)}};
-    outcome.next = page.next;
+    outcome.next = from;
     return {};
   }));
   return outcome;

@@ -7,13 +7,27 @@
 namespace pinaco::provider {
 namespace {
 
+// Who may do anything to the resource may see how it goes on.
+Result<bool> may_follow(const Call& call, const model::Operation& operation) {
+  const auto type = operation.resource.is_group()
+                        ? std::string("Microsoft.Resources/subscriptions/resourceGroups")
+                        : operation.resource.full_type();
+  for (const char* verb : {"read", "write", "delete", "beginGetAccess/action"}) {
+    if (TRY(call.access.allows(call.caller, fmt::format("{}/{}", type, verb),
+                               operation.resource.text()))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Result<model::Operation> find_operation(const Call& call) {
   std::optional<model::Operation> operation;
   TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
     operation = TRY(view.find_operation(call.parts.at("operation")));
     return {};
   }));
-  if (operation) return std::move(*operation);
+  if (operation && TRY(may_follow(call, *operation))) return std::move(*operation);
   return fail(
       arm::error(Kind::not_found, "NotFound",
                  fmt::format("The operation '{}' was not found. Operations are kept for a day.",
@@ -29,6 +43,8 @@ Error error_of(const model::Operation& operation) {
 Result<Json> output_of(const Call& call, const model::Operation& operation) {
   const auto grant = string_at(operation.output, "grant");
   if (!grant.empty()) {
+    TRY(call.access.may(call.caller, operation.resource.full_type() + "/beginGetAccess/action",
+                        operation.resource.text()));
     return Json(JsonObject{{"accessSAS", call.sign(operation.resource.subscription, grant)}});
   }
   if (!bool_at(operation.output, "resource")) return Json(nullptr);

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/access.h"
 #include "arm/arm.h"
 #include "identity/identity.h"
 #include "model/model.h"
@@ -52,13 +53,16 @@ struct Call {
   identity::Caller caller = {};
   model::Model& model;
   const World& world;
-  const identity::Identity& identity;
+  const access::Access& access;
   std::string base_url = {};  // "https://host:port", as the client used it
   // The signed link of a grant (beginGetAccess), given its subscription and id.
   std::function<std::string(std::string_view subscription, std::string_view grant)> sign = {};
 
   // A right on a resource that the request names: the source of a version, the image of a disk.
+  // An auxiliary token of the resource's tenant counts as well.
   Result<> may_link(std::string_view action, const arm::ResourceId& linked) const;
+  // Whether a list shows it.
+  Result<bool> may_read(const arm::ResourceId& id) const;
 };
 
 struct Outcome {
@@ -121,7 +125,9 @@ struct Route {
   std::string_view method;
   std::string_view pattern;  // "/subscriptions/{subscription}/locations"; {x} is one segment
   std::span<const std::string_view> api_versions;
-  std::string_view right;  // "Microsoft.Resources/subscriptions/read"; empty: any caller
+  // "Microsoft.Resources/subscriptions/read"; empty: any caller whose tenant has the subscription,
+  // and the handler shows only what he may read.
+  std::string_view right;
   std::string_view about;
   Handler handler;
 };

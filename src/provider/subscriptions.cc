@@ -85,40 +85,53 @@ JsonObject show_provider(const Call& call, std::string_view subscription, std::s
           {"resourceTypes", std::move(rows)}};
 }
 
-Result<identity::Subscription> find_subscription(const Call& call) {
-  for (auto& each : TRY(call.identity.subscriptions())) {
-    if (iequals(each.id, call.parts.at("subscription"))) return std::move(each);
-  }
-  return fail(arm::error(
-      Kind::not_found, "SubscriptionNotFound",
-      fmt::format("The subscription '{}' could not be found.", call.parts.at("subscription"))));
-}
-
 }  // namespace
 
+// Of the caller, and those of its other tokens.
 Result<Outcome> list_tenants(const Call& call) {
-  return Outcome{.body = JsonObject{
-                     {"value", JsonArray{JsonObject{{"id", "/tenants/" + call.identity.tenant()},
-                                                    {"tenantId", call.identity.tenant()},
-                                                    {"tenantCategory", "Home"},
-                                                    {"displayName", "Pinaco"},
-                                                    {"countryCode", ""},
-                                                    {"domains", JsonArray()}}}}}};
+  const auto everybody = TRY(call.access.directory().roster());
+  JsonArray rows;
+  const auto add = [&](const identity::Caller& caller) {
+    const auto* tenant = everybody->find_tenant(caller.tenant);
+    if (tenant == nullptr) return;
+    rows.push_back(JsonObject{{"id", "/tenants/" + tenant->id},
+                              {"tenantId", tenant->id},
+                              {"tenantCategory", "Home"},
+                              {"displayName", tenant->name},
+                              {"defaultDomain", tenant->domain},
+                              {"countryCode", ""},
+                              {"domains", JsonArray{Json(tenant->domain)}}});
+  };
+  add(call.caller);
+  for (const auto& each : call.caller.auxiliary) {
+    if (each.tenant != call.caller.tenant) add(each);
+  }
+  return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
 }
 
 Result<Outcome> list_subscriptions(const Call& call) {
+  const auto everybody = TRY(call.access.directory().roster());
   JsonArray rows;
-  for (const auto& each : TRY(call.identity.subscriptions()))
-    rows.push_back(show_subscription(each));
+  for (const auto& [id, each] : everybody->subscriptions()) {
+    if (TRY(call.access.sees_subscription(call.caller, id))) {
+      rows.push_back(show_subscription(each));
+    }
+  }
   const auto count = static_cast<std::int64_t>(rows.size());
   return Outcome{.body = JsonObject{{"value", std::move(rows)},
                                     {"count", JsonObject{{"type", "Total"}, {"value", count}}}}};
 }
 
 Result<Outcome> get_subscription(const Call& call) {
-  return Outcome {
-    .body = show_subscription(TRY(find_subscription(call)))
-  };
+  const auto& id = call.parts.at("subscription");
+  const auto everybody = TRY(call.access.directory().roster());
+  const auto* found = everybody->find_subscription(id);
+  CHECK(found != nullptr);  // the router looked
+  if (!TRY(call.access.sees_subscription(call.caller, id))) {
+    TRY(call.access.may(call.caller, "Microsoft.Resources/subscriptions/read",
+                        "/subscriptions/" + id));
+  }
+  return Outcome{.body = show_subscription(*found)};
 }
 
 Result<Outcome> list_locations(const Call& call) {
@@ -178,7 +191,7 @@ Result<Outcome> list_resources_of_group(const Call& call) {
       collection.types.clear();
       for (const auto part : split(type.type, '/')) collection.types.emplace_back(part);
       for (const auto& row : TRY(view.list_all(collection))) {
-        if (!fits(row, conditions)) continue;
+        if (!fits(row, conditions) || !TRY(call.may_read(row.id))) continue;
         JsonObject item{{"id", row.id.text()},
                         {"name", row.id.nested_name()},
                         {"type", row.id.full_type()},

@@ -232,8 +232,25 @@ const Location* World::find_location(std::string_view any_spelling) const {
 }
 
 Result<> Call::may_link(std::string_view action, const arm::ResourceId& linked) const {
-  const auto allowed = identity.may(caller, action, linked.text());
-  if (allowed) return {};
+  const auto everybody = TRY(access.directory().roster());
+  const auto* subscription = everybody->find_subscription(linked.subscription);
+  bool of_tenant = false;
+  const auto allowed = [&](const identity::Caller& each) -> Result<bool> {
+    if (subscription == nullptr || each.tenant != subscription->tenant) return false;
+    of_tenant = true;
+    return access.allows(each, action, linked.text());
+  };
+  if (TRY(allowed(caller))) return {};
+  for (const auto& each : caller.auxiliary) {
+    if (TRY(allowed(each))) return {};
+  }
+  if (subscription != nullptr && !of_tenant) {
+    return fail(arm::error(
+        Kind::denied, "LinkedAuthorizationFailed",
+        fmt::format("The client has permission to perform action '{}' on scope '{}', however the "
+                    "current tenant '{}' is not authorized to access linked subscription '{}'.",
+                    action, id.text(), caller.tenant, linked.subscription)));
+  }
   return fail(arm::error(
       Kind::denied, "LinkedAuthorizationFailed",
       fmt::format(
@@ -241,6 +258,10 @@ Result<> Call::may_link(std::string_view action, const arm::ResourceId& linked) 
           "on scope '{}'; however, it does not have permission to perform action(s) '{}' on "
           "the linked scope(s) '{}' (respectively) or the linked scope(s) are invalid.",
           caller.name, caller.object_id, id.full_type(), id.text(), action, linked.text())));
+}
+
+Result<bool> Call::may_read(const arm::ResourceId& which) const {
+  return access.allows(caller, which.full_type() + "/read", which.text());
 }
 
 Result<Outcome> put_resource(const ResourceType& type, const Call& call) {
@@ -313,12 +334,18 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
     if (call.id.types.size() > 1 && !TRY(view.find(call.id.parent()))) {
       return fail(arm::parent_not_found(call.id.parent()));
     }
-    const auto page = TRY(view.list(
-        call.id, token == call.query.end() ? std::string_view() : token->second, rows_max));
+    // Pages are filled with what the caller may read, so that a page says nothing about the rest.
     JsonArray rows;
-    for (const auto& row : page.rows) rows.push_back(show(type, call, row));
+    std::string from = token == call.query.end() ? "" : token->second;
+    do {
+      const auto page = TRY(view.list(call.id, from, rows_max - rows.size()));
+      for (const auto& row : page.rows) {
+        if (TRY(call.may_read(row.id))) rows.push_back(show(type, call, row));
+      }
+      from = page.next;
+    } while (!from.empty() && rows.size() < rows_max);
     outcome.body = JsonObject{{"value", std::move(rows)}};
-    outcome.next = page.next;
+    outcome.next = from;
     return {};
   }));
   return outcome;

@@ -1,0 +1,95 @@
+// What callers may do: the one place where an operation is allowed or refused, and where roles,
+// role assignments and locks are kept.
+//
+// Threads: all calls from any thread. Lifetime: Model and Directory outlive it. A decision sees
+// every change whose caller in this process has been answered. Limits: rules.h. Errors: may()
+// AuthorizationFailed (403), check_locks() ScopeLocked (409); those of the Model.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "access/rules.h"
+#include "identity/identity.h"
+#include "model/model.h"
+
+namespace pinaco::access {
+
+// All rules at one moment, in memory.
+class Rules {
+ public:
+  void add(RoleDefinition role);
+  void add(RoleAssignment assignment);
+  void add(Lock lock);
+
+  const RoleDefinition* find_role(std::string_view id) const;  // built-in ones too
+  // Whether any of the principals has a role that allows the action on one of the scopes.
+  bool allow(const std::vector<std::string>& principals, std::string_view action,
+             const std::vector<std::string>& scope_keys) const;
+  // Whether any of them has any role on the scope or below it.
+  bool reach_below(const std::vector<std::string>& principals, std::string_view scope_key) const;
+  const Lock* find_lock(const std::vector<std::string>& scope_keys, bool deletes) const;
+  const std::vector<RoleAssignment>& assignments() const { return assignments_; }
+  const std::vector<Lock>& locks() const { return locks_; }
+  const std::unordered_map<std::string, RoleDefinition>& custom_roles() const { return roles_; }
+
+ private:
+  using Granted = std::unordered_map<std::string, std::vector<std::string>>;  // principal -> roles
+  std::unordered_map<std::string, RoleDefinition> roles_;
+  std::unordered_map<std::string, Granted> granted_;           // by scope key
+  std::unordered_map<std::string, std::vector<Lock>> locked_;  // by scope key
+  // For each principal the scope keys that it has a role on.
+  std::unordered_map<std::string, std::vector<std::string>> reach_;
+  std::vector<RoleAssignment> assignments_;
+  std::vector<Lock> locks_;
+};
+
+class Access {
+ public:
+  Access(model::Model& model, const identity::Directory& directory)
+      : model_(model), directory_(directory) {}
+
+  // Makes a new tenant's administrator Owner of the tenant: for Directory::open().
+  static Result<> welcome(identity::Edit& edit, const identity::FirstCredentials& first);
+
+  // Whether the caller may do the action on the scope.
+  Result<> may(const identity::Caller& caller, std::string_view action,
+               std::string_view scope) const;
+  // The same as a yes or no, for what a list shows.
+  Result<bool> allows(const identity::Caller& caller, std::string_view action,
+                      std::string_view scope) const;
+  // Whether the caller has any role on the subscription, in it or above it.
+  Result<bool> sees_subscription(const identity::Caller& caller,
+                                 std::string_view subscription) const;
+  // A lock on the scope or above it that forbids this: deletes, or any change.
+  Result<> check_locks(std::string_view scope, bool deletes) const;
+
+  // The rules as of now; for those who list them.
+  Result<std::shared_ptr<const Rules>> rules() const;
+  // The keys of a scope and of all scopes above it.
+  Result<std::vector<std::string>> scope_keys(std::string_view tenant,
+                                              std::string_view scope) const;
+  const identity::Directory& directory() const { return directory_; }
+
+ private:
+  model::Model& model_;
+  const identity::Directory& directory_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Rules> rules_;
+  mutable std::uint64_t version_ = 0;
+};
+
+// Writing, inside a transaction of the shard of the scope (shard_of()).
+Result<> put_rule(model::Change& change, const RoleAssignment& assignment);
+Result<> put_rule(model::Change& change, const Lock& lock);
+Result<> erase_assignment(model::Change& change, const RoleAssignment& assignment);
+Result<> erase_lock(model::Change& change, const Lock& lock);
+// In the shard "".
+Result<> put_role(model::Change& change, const RoleDefinition& role);
+Result<> erase_role(model::Change& change, const RoleDefinition& role);
+
+}  // namespace pinaco::access
