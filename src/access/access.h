@@ -52,6 +52,7 @@ class Access {
  public:
   Access(model::Model& model, const identity::Directory& directory)
       : model_(model), directory_(directory) {}
+  virtual ~Access() = default;
 
   // Makes a new tenant's administrator Owner of the tenant: for Directory::open().
   static Result<> welcome(identity::Edit& edit, const identity::FirstCredentials& first);
@@ -60,8 +61,8 @@ class Access {
   Result<> may(const identity::Caller& caller, std::string_view action,
                std::string_view scope) const;
   // The same as a yes or no, for what a list shows.
-  Result<bool> allows(const identity::Caller& caller, std::string_view action,
-                      std::string_view scope) const;
+  virtual Result<bool> allows(const identity::Caller& caller, std::string_view action,
+                              std::string_view scope) const;
   // Whether the caller has any role on the subscription, in it or above it.
   Result<bool> sees_subscription(const identity::Caller& caller,
                                  std::string_view subscription) const;

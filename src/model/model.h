@@ -9,6 +9,7 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -139,6 +140,12 @@ class Model {
   // memory reads them again when it has moved, and so sees a change before its caller is answered.
   std::uint64_t access_version() const { return access_version_.load(); }
 
+  // Subscriptions are separate shards, so no transaction spans two. Who takes contents over from a
+  // row of another subscription holds this shared from the read to the commit; who asks what all
+  // rows keep holds it alone, and so never meets contents that are on their way. Before a
+  // transaction begins, never inside one.
+  std::shared_mutex& crossing() const { return crossing_; }
+
   Clock& clock() const { return clock_; }
   Random& random() const { return random_; }
   kv::Kv& kv() const { return kv_; }
@@ -148,6 +155,7 @@ class Model {
   Clock& clock_;
   Random& random_;
   std::atomic<std::uint64_t> access_version_ = 1;
+  mutable std::shared_mutex crossing_;
 };
 
 // Rows as text, for those who keep their own.

@@ -132,8 +132,7 @@ Result<> prepare_copy(Draft& draft) {
   }
   TRY(draft.call.may_link(
       disk ? "Microsoft.Compute/disks/read" : "Microsoft.Compute/snapshots/read", id));
-  const bool near = iequals(id.subscription, draft.change.subscription());
-  const auto source = near ? TRY(draft.change.find(id)) : std::nullopt;
+  const auto source = TRY(draft.find_linked(id));
   if (!source) return fail(arm::resource_not_found(id));
   if (source->location != draft.wanted.location) {
     return fail(arm::invalid_parameter(
@@ -180,10 +179,10 @@ Result<> prepare_from_image(Draft& draft) {
   for (const Json& content : contents->get_array()) {
     const bool os = string_at(content, "role") == "os";
     if (lun == nullptr ? !os : os || int_at(content, "lun") != lun->get_int64()) continue;
-    const auto definition = TRY(draft.change.get(version.id.parent()));
+    const auto definition = TRY(draft.find_linked(version.id.parent()));
     for (const char* member : {"osType", "hyperVGeneration"}) {
-      if (os && find_path(properties, member) == nullptr) {
-        set_path(properties, member, string_at(definition.properties, member));
+      if (os && definition && find_path(properties, member) == nullptr) {
+        set_path(properties, member, string_at(definition->properties, member));
       }
     }
     set_path(draft.wanted.internal, "image", version.id.text());

@@ -118,6 +118,9 @@ struct Draft {
   model::Resource wanted;
   std::string task = {};      // a worker goes on with it; empty: done with the transaction
   Json input = JsonObject();  // for that worker
+
+  // A row that the request names, also of another subscription; the caller has asked may_link().
+  Result<std::optional<model::Resource>> find_linked(const arm::ResourceId& id) const;
 };
 
 // One row: an operation that is not a tracked resource's.

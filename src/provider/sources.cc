@@ -39,12 +39,11 @@ Result<arm::ResourceId> parse_source(std::string_view text, std::string_view pat
           text.substr(0, 300), path)));
 }
 
-// The row of a source in the draft's subscription, in the version's region.
+// The row of a source, which may be in another subscription.
 Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& id,
                                     std::string_view type) {
-  if (!iequals(id.subscription, draft.change.subscription())) return fail(not_found(id.text()));
   TRY(draft.call.may_link(fmt::format("Microsoft.Compute/{}/read", type), id));
-  auto row = TRY(draft.change.find(id));
+  auto row = TRY(draft.find_linked(id));
   if (!row) return fail(not_found(id.text()));
   return std::move(*row);
 }
@@ -106,17 +105,18 @@ Result<Json> version_contents(Draft& draft, const arm::ResourceId& id,
   if (region == nullptr || string_at(*region, "state") != "Completed") {
     return fail(not_found(id.text()));
   }
-  const auto parent = TRY(draft.change.get(row.id.parent()));
+  const auto parent = TRY(draft.find_linked(row.id.parent()));
+  if (!parent) return fail(not_found(id.text()));
   const auto differs = [&](const char* member) {
-    return string_at(parent.properties, member) != string_at(definition.properties, member);
+    return string_at(parent->properties, member) != string_at(definition.properties, member);
   };
-  compare_machine(draft, id, parent.properties, definition.properties);
+  compare_machine(draft, id, parent->properties, definition.properties);
   if (differs("osState")) {
     return fail(arm::error(
         Kind::invalid, "BadRequest",
         fmt::format("The resource with id '{}' has a different OS state ['{}'] than the parent "
                     "gallery image OS state ['{}'].",
-                    id.text(), string_at(parent.properties, "osState"),
+                    id.text(), string_at(parent->properties, "osState"),
                     string_at(definition.properties, "osState"))));
   }
   const Json* contents = find_path(row.internal, "contents");
@@ -291,7 +291,14 @@ Result<model::Resource> resolve_image(const Call& call, const model::View& view,
                                       "[/versions/{{version}}].",
                                       reference.text())));
   }
-  if (!iequals(id.subscription, view.subscription())) return fail(gone());
+  if (!iequals(id.subscription, view.subscription())) {
+    std::optional<model::Resource> found;
+    TRY(call.model.read(to_lower(id.subscription), [&](const model::View& other) -> Result<> {
+      found = TRY(resolve_image(call, other, reference, location));
+      return {};
+    }));
+    return std::move(*found);
+  }
   const auto state_in = [&](const model::Resource& version) {
     const Json* region = find_path(version.internal, "regions." + std::string(location));
     return region == nullptr ? std::string_view() : string_at(*region, "state");

@@ -196,6 +196,7 @@ Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool 
   std::string location;
   if (!patch) location = TRY(location_of(type, call, *envelope));
   std::optional<Outcome> outcome;
+  const std::shared_lock crossing(call.model.crossing());
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
     outcome = TRY(write(type, call, change, *envelope, location, patch));
     return {};
@@ -262,6 +263,11 @@ Result<> Call::may_link(std::string_view action, const arm::ResourceId& linked) 
 
 Result<bool> Call::may_read(const arm::ResourceId& which) const {
   return access.allows(caller, which.full_type() + "/read", which.text());
+}
+
+Result<std::optional<model::Resource>> Draft::find_linked(const arm::ResourceId& id) const {
+  if (iequals(id.subscription, change.subscription())) return change.find(id);
+  return call.model.find(id);
 }
 
 Result<Outcome> put_resource(const ResourceType& type, const Call& call) {

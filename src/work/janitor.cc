@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <shared_mutex>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -79,6 +80,7 @@ namespace {
 Result<store::Swept> sweep_region(Bench& bench, store::Region& region) {
   const auto live = [&]() -> Result<std::vector<Digest>> {
     std::set<Digest> found;
+    const std::unique_lock crossing(bench.model.crossing());
     for (const auto& subscription : TRY(bench.model.shards())) {
       TRY(bench.model.read(subscription, [&](const model::View& view) {
         return collect(view, region.name(), found);
