@@ -252,6 +252,20 @@ Result<> erase_assignment(model::Change& change, const RoleAssignment& assignmen
   return change.erase_fact(assignment_fact(assignment));
 }
 
+Result<> erase_assignments_of(model::Model& model, const Rules& rules, std::string_view object_id) {
+  std::unordered_map<std::string, std::vector<RoleAssignment>> by_shard;
+  for (const auto& each : rules.assignments()) {
+    if (iequals(each.principal, object_id)) by_shard[shard_of(each.scope)].push_back(each);
+  }
+  for (const auto& [shard, assignments] : by_shard) {
+    TRY(model.change(shard, [&](model::Change& change) -> Result<> {
+      for (const auto& each : assignments) TRY(erase_assignment(change, each));
+      return {};
+    }));
+  }
+  return {};
+}
+
 Result<> erase_lock(model::Change& change, const Lock& lock) {
   return change.erase_fact(lock_fact(lock));
 }

@@ -89,6 +89,8 @@ Result<> put_rule(model::Change& change, const RoleAssignment& assignment);
 Result<> put_rule(model::Change& change, const Lock& lock);
 Result<> erase_assignment(model::Change& change, const RoleAssignment& assignment);
 Result<> erase_lock(model::Change& change, const Lock& lock);
+// Of a principal that is gone, wherever they are: a transaction of its own for each shard.
+Result<> erase_assignments_of(model::Model& model, const Rules& rules, std::string_view object_id);
 // In the shard "".
 Result<> put_role(model::Change& change, const RoleDefinition& role);
 Result<> erase_role(model::Change& change, const RoleDefinition& role);

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "access/access.h"
+#include "graph/graph.h"
 #include "http/http.h"
 #include "identity/identity.h"
 #include "model/model.h"
@@ -51,6 +52,7 @@ class Front {
  private:
   explicit Front(Parts parts);
   http::Reply answer_arm(const http::Request& request, const Target& target);
+  http::Reply answer_graph(const provider::Call& call, const Target& target);
   http::Reply refuse_caller(const Error& error, const Target& target) const;
   Result<provider::Outcome> dispatch(provider::Call& call, const Target& target);
   Result<provider::Outcome> dispatch_type(provider::Call& call);
@@ -59,6 +61,7 @@ class Front {
   Parts parts_;
   std::unique_ptr<Blobs> blobs_;
   std::unique_ptr<OwnInterface> own_;
+  graph::Graph graph_;
 };
 
 }  // namespace pinaco::front

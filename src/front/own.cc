@@ -15,7 +15,7 @@ constexpr std::int64_t link_seconds = 24 * 3600;
 Error not_here(const Target& target) {
   return arm::error(Kind::not_found, "NotFound",
                     fmt::format("There is nothing at '{}'. Pinaco's own interface has regions, "
-                                "contents, links and exports.",
+                                "contents, links, exports, tenants and subscriptions.",
                                 target.path.substr(0, 200)));
 }
 
@@ -124,6 +124,8 @@ Result<http::Reply> OwnInterface::dispatch(const provider::Call& call, const Tar
     return end_link(call, to_lower(parts[3]));
   }
   if (parts[2] == "exports" && parts.size() == 4) return use_export(call, parts[3]);
+  if (parts[2] == "tenants" && parts.size() == 3) return tenants(call);
+  if (parts[2] == "subscriptions" && parts.size() <= 4) return subscriptions(call, target);
   return fail(not_here(target));
 }
 

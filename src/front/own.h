@@ -5,6 +5,9 @@
 //   POST   /pinaco/v1/links {id,region,lun}    a signed read link to a version or disk as a VHD;
 //                                            DELETE …/links/{name} ends it
 //   POST   /pinaco/v1/exports {id,region,lun}  an NBD address; GET and DELETE …/exports/{name}
+//   POST   /pinaco/v1/tenants {name, subscription}   by the first tenant's administrators: another
+//                                            tenant, and its administrator's credentials; GET
+//   POST   /pinaco/v1/subscriptions {name}     in the caller's tenant; GET; PATCH …/{id} {name}
 #pragma once
 
 #include <map>
@@ -33,6 +36,8 @@ class OwnInterface {
   Result<http::Reply> end_link(const provider::Call& call, const std::string& grant);
   Result<http::Reply> make_export(const provider::Call& call);
   Result<http::Reply> use_export(const provider::Call& call, const std::string& name);
+  Result<http::Reply> tenants(const provider::Call& call);
+  Result<http::Reply> subscriptions(const provider::Call& call, const Target& target);
   Result<arm::ResourceId> resource_of(const provider::Call& call, std::string_view text,
                                       std::string_view disk_right) const;
 

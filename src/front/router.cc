@@ -53,7 +53,8 @@ Error wrong_method(const provider::Call& call) {
 
 }  // namespace
 
-Front::Front(Parts parts) : parts_(std::move(parts)) {}
+Front::Front(Parts parts)
+    : parts_(std::move(parts)), graph_(parts_.model, parts_.identity.directory(), parts_.access) {}
 Front::~Front() = default;
 
 Result<std::unique_ptr<Front>> Front::open(Parts parts) {
@@ -104,6 +105,8 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
       call.body = std::move(*body);
       if (target.segments.size() >= 2 && target.segments[0] == "pinaco") {
         reply = own_->answer(call, target);
+      } else if (graph::is_path(target.segments)) {
+        reply = answer_graph(call, target);
       } else {
         auto outcome = dispatch(call, target);
         reply = !outcome && outcome.error().code == "InvalidAuthenticationTokenTenant"
@@ -135,6 +138,15 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
         reply.body.substr(0, 500));
   }
   return reply;
+}
+
+// Microsoft Graph's part of it: cloud metadata names this server for it as well.
+http::Reply Front::answer_graph(const provider::Call& call, const Target& target) {
+  return graph_.answer(call.caller, {.method = call.method,
+                                     .path = target.segments,
+                                     .query = call.query,
+                                     .body = call.body,
+                                     .base_url = call.base_url});
 }
 
 // 401, and where to log in: at the tenant of the subscription that was asked for.

@@ -93,6 +93,30 @@ Result<> Edit::erase_principal(std::string_view object_id) {
   return change_.erase_fact(fact(principals_facts, id));
 }
 
+NewSecret new_secret(Random& random, std::string name, WallTime start, WallTime end) {
+  NewSecret made{.secret = {}, .text = make_secret(random)};
+  made.secret = {.key_id = random.uuid(),
+                 .name = std::move(name),
+                 .hint = made.text.substr(0, 3),
+                 .hash = hash_secret(made.text, random),
+                 .start = start,
+                 .end = end};
+  return made;
+}
+
+Result<> set_password(Principal& user, std::string_view password, Random& random) {
+  const bool plain = std::ranges::none_of(
+      password, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (password.size() < 8 || password.size() > 256 || !plain) {
+    return fail(Kind::invalid,
+                "The specified password does not comply with password complexity requirements: "
+                "it must have 8 to 256 characters, and no control characters.");
+  }
+  user.password_hash = hash_secret(password, random);
+  user.password_key = random.uuid();
+  return {};
+}
+
 Result<std::unique_ptr<Directory>> Directory::open(model::Model& model, Welcome welcome) {
   std::unique_ptr<Directory> directory(new Directory(model, std::move(welcome)));
   if (!TRY(directory->load_first())) {

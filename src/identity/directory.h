@@ -43,6 +43,16 @@ class Edit {
   model::Change& change_;
 };
 
+// A new password of an application: its text is shown once.
+struct NewSecret {
+  Secret secret;
+  std::string text;
+};
+NewSecret new_secret(Random& random, std::string name, WallTime start, WallTime end);
+// Gives a user a password; what was got with the one before is refused from then on. 8 to 256
+// bytes without control characters.
+Result<> set_password(Principal& user, std::string_view password, Random& random);
+
 class Directory {
  public:
   // Fills an empty model with a tenant, a subscription and an administrator. `welcome` runs in the

@@ -65,6 +65,7 @@ struct Application {
   std::string name;
   bool multi_tenant = false;  // may have service principals in other tenants
   std::vector<std::string> redirect_uris = {};
+  std::vector<std::string> public_redirect_uris = {};  // those of them that need no secret
   std::vector<Secret> secrets = {};
   std::vector<Certificate> certificates = {};
   std::vector<FederatedCredential> federated = {};
@@ -84,6 +85,8 @@ struct Principal {
   std::string app_id = {};                // of a service principal
   std::string user_name = {};             // of a user: "ann@contoso.pinaco"
   std::string mail = {};                  // of a user
+  std::string nickname = {};              // of a user or a group: mailNickname
+  std::string description = {};           // of a group
   std::string password_hash = {};         // of a user; empty: cannot log in with one
   std::string password_key = {};          // changes with the password
   std::vector<std::string> members = {};  // of a group: object ids, direct
