@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "identity/login.h"
+#include "identity/trusted.h"
 #include "identity/verified.h"
 
 namespace pinaco::identity {
@@ -80,13 +81,25 @@ bool credential_lives(const Roster& everybody, const Principal& principal,
                              [&](const auto& each) { return each.id == credential; });
 }
 
+// Whether the application that a user signed in with is still there for him.
+bool application_lives(const Roster& everybody, const Principal& principal,
+                       std::string_view client_id) {
+  if (principal.type != PrincipalType::user || client_id == azure_cli) return true;
+  const auto* client = everybody.find_service_principal(principal.tenant, client_id);
+  return client != nullptr && client->enabled && everybody.find_application(client_id) != nullptr;
+}
+
 class Service final : public Identity {
  public:
-  Service(model::Model& model, std::unique_ptr<Directory> directory, std::unique_ptr<KeyRing> keys)
+  Service(model::Model& model, std::unique_ptr<Directory> directory, std::unique_ptr<KeyRing> keys,
+          Options options)
       : model_(model),
         directory_(std::move(directory)),
         keys_(std::move(keys)),
-        login_(model, *keys_, *directory_) {}
+        login_(model, *keys_, *directory_, std::move(options.fetch)),
+        trusted_(std::move(options.issuers), login_.desk().issuers, *directory_, model) {
+    login_.desk().hosts = std::move(options.hosts);
+  }
 
   Directory& directory() override { return *directory_; }
   const Directory& directory() const override { return *directory_; }
@@ -137,6 +150,7 @@ class Service final : public Identity {
   }
 
   Result<Caller> caller_of(std::string_view token) const {
+    if (auto outside = TRY(trusted_.find_caller(token))) return std::move(*outside);
     const auto now = model_.clock().now();
     const Digest digest = Digest::of(as_bytes(token));
     auto claims = verified_.find(digest);
@@ -149,7 +163,8 @@ class Service final : public Identity {
     const auto everybody = TRY(directory_->roster());
     const auto* principal = everybody->find_principal(claims->object_id);
     if (principal == nullptr || !principal->enabled || principal->tenant != claims->tenant ||
-        !credential_lives(*everybody, *principal, claims->credential)) {
+        !credential_lives(*everybody, *principal, claims->credential) ||
+        !application_lives(*everybody, *principal, claims->client_id)) {
       return revoked();
     }
     return Caller{.tenant = claims->tenant,
@@ -165,6 +180,7 @@ class Service final : public Identity {
   std::unique_ptr<KeyRing> keys_;
   Login login_;
   mutable VerifiedTokens verified_;
+  TrustedIssuers trusted_;
 };
 
 }  // namespace
@@ -185,9 +201,16 @@ Error wrong_tenant(std::string_view token_tenant, std::string_view tenant) {
 
 Result<std::unique_ptr<Identity>> Identity::open(model::Model& model, const std::string& folder,
                                                  Directory::Welcome welcome) {
+  return open(model, folder, Options{.welcome = std::move(welcome)});
+}
+
+Result<std::unique_ptr<Identity>> Identity::open(model::Model& model, const std::string& folder,
+                                                 Options options) {
+  TRY(check_issuers(options.issuers));
   auto keys = TRY(KeyRing::open(folder, model.clock()));
-  auto directory = TRY(Directory::open(model, std::move(welcome)));
-  return std::make_unique<Service>(model, std::move(directory), std::move(keys));
+  auto directory = TRY(Directory::open(model, options.welcome));
+  return std::make_unique<Service>(model, std::move(directory), std::move(keys),
+                                   std::move(options));
 }
 
 }  // namespace pinaco::identity

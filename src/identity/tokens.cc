@@ -5,11 +5,10 @@
 #include <array>
 
 #include "base/text.h"
+#include "identity/jwt.h"
 
 namespace pinaco::identity {
 namespace {
-
-constexpr std::int64_t year_10000 = 253'402'300'800;
 
 std::unexpected<Error> invalid_token() {
   // Deliberately one text for all: what is wrong with a forged token is nobody's business.
@@ -33,29 +32,6 @@ std::string american_time(WallTime time) {
 
 std::int64_t seconds_of(WallTime time) {
   return std::chrono::floor<Seconds>(time.time_since_epoch()).count();
-}
-
-// Exact spelling only, unlike find_member(): "Alg" is not "alg".
-std::optional<std::string> text_claim(const JsonObject& object, std::string_view name) {
-  const Json* found = object.if_contains(name);
-  if (found == nullptr || !found->is_string() || found->get_string().empty()) return std::nullopt;
-  return std::string(found->get_string());
-}
-
-std::optional<WallTime> time_claim(const JsonObject& object, std::string_view name) {
-  const Json* found = object.if_contains(name);
-  if (found == nullptr || !found->is_int64()) return std::nullopt;
-  const std::int64_t value = found->get_int64();
-  if (value < 0 || value >= year_10000) return std::nullopt;
-  return WallTime(Seconds(value));
-}
-
-std::optional<JsonObject> decode_object(std::string_view part) {
-  const auto bytes = from_base64url(part);
-  if (!bytes) return std::nullopt;
-  auto json = parse_json(as_text(*bytes));
-  if (!json || !json->is_object()) return std::nullopt;
-  return std::move(json->get_object());
 }
 
 // The key that the header names, if the header is one of ours. Anything more than our three
@@ -104,6 +80,13 @@ Result<Claims> read_claims(const JsonObject& object) {
                 .expires = *expires};
 }
 
+std::string sign(const SigningKey& key, const JsonObject& payload) {
+  const JsonObject header = {{"typ", "JWT"}, {"alg", "RS256"}, {"kid", key.id()}};
+  const std::string signed_part =
+      to_base64url(as_bytes(to_text(header))) + "." + to_base64url(as_bytes(to_text(payload)));
+  return signed_part + "." + to_base64url(as_bytes(key.sign(signed_part)));
+}
+
 }  // namespace
 
 std::string issuer_of(std::string_view tenant) {
@@ -111,16 +94,15 @@ std::string issuer_of(std::string_view tenant) {
 }
 
 std::string sign_token(const SigningKey& key, const Claims& claims) {
-  const JsonObject header = {{"typ", "JWT"}, {"alg", "RS256"}, {"kid", key.id()}};
   const std::string issuer = issuer_of(claims.tenant);
-  const JsonObject payload = {
+  JsonObject payload = {
       {"aud", claims.audience},
       {"iss", issuer},
       {"iat", seconds_of(claims.issued)},
       {"nbf", seconds_of(claims.issued)},
       {"exp", seconds_of(claims.expires)},
       {"appid", claims.client_id},
-      {"appidacr", "1"},
+      {"appidacr", claims.proof},
       {"idp", issuer},
       {"idtyp", claims.is_user ? "user" : "app"},
       {claims.is_user ? "unique_name" : "app_displayname", claims.name},
@@ -131,9 +113,31 @@ std::string sign_token(const SigningKey& key, const Claims& claims) {
       {"uti", claims.id},
       {"ver", "1.0"},
   };
-  const std::string signed_part =
-      to_base64url(as_bytes(to_text(header))) + "." + to_base64url(as_bytes(to_text(payload)));
-  return signed_part + "." + to_base64url(as_bytes(key.sign(signed_part)));
+  if (claims.is_user) {
+    payload["scp"] = "user_impersonation";
+    payload["upn"] = claims.name;
+  }
+  return sign(key, payload);
+}
+
+std::string sign_id_token(const SigningKey& key, const IdClaims& claims) {
+  JsonObject payload = {
+      {"aud", claims.client_id},
+      {"iss", claims.issuer},
+      {"iat", seconds_of(claims.issued)},
+      {"nbf", seconds_of(claims.issued)},
+      {"exp", seconds_of(claims.expires)},
+      {"name", claims.name},
+      {"oid", claims.object_id},
+      {"preferred_username", claims.user_name},
+      {"upn", claims.user_name},
+      {"sub", claims.object_id},
+      {"tid", claims.tenant},
+      {"uti", claims.id},
+      {"ver", "2.0"},
+  };
+  if (!claims.nonce.empty()) payload["nonce"] = claims.nonce;
+  return sign(key, payload);
 }
 
 Result<> check_times(const Claims& claims, WallTime now) {

@@ -29,11 +29,29 @@ struct Claims {
   std::string id;               // of the token, unique
   std::string credential = {};  // key id of the secret, certificate or password it was got with
   bool is_user = false;
+  // How the application showed who it is: "0" not at all, "1" by a secret, "2" by a signature.
+  // Written for clients, and not read.
+  std::string proof = "1";
   WallTime issued = {};   // whole seconds
   WallTime expires = {};  // whole seconds
 };
 
+// What tells a client who signed in (OpenID Connect Core 1.0): for its eyes, and no access token.
+struct IdClaims {
+  std::string issuer;  // as in the discovery document
+  std::string client_id;
+  std::string tenant;
+  std::string object_id;
+  std::string user_name;
+  std::string name;
+  std::string nonce;
+  std::string id;
+  WallTime issued = {};
+  WallTime expires = {};
+};
+
 std::string issuer_of(std::string_view tenant);
+std::string sign_id_token(const SigningKey& key, const IdClaims& claims);
 std::string sign_token(const SigningKey& key, const Claims& claims);
 // Whether a token once verified is good now.
 Result<> check_times(const Claims& claims, WallTime now);
