@@ -11,6 +11,11 @@ namespace pinaco::access {
 namespace {
 
 constexpr std::string_view roles_facts = "access/role/";
+constexpr std::string_view groups_facts = "access/managementgroup/";
+
+std::string groups_prefix(std::string_view tenant) {
+  return std::string(groups_facts) + to_lower(tenant) + "/";
+}
 
 std::string assignment_fact(const RoleAssignment& each) {
   return fmt::format("{}#role/{}", model::rules_prefix(scope_key(each.tenant, each.scope)),
@@ -62,6 +67,17 @@ void Rules::add(RoleAssignment assignment) {
 void Rules::add(Lock lock) {
   locked_[scope_key(lock.tenant, lock.scope)].push_back(lock);
   locks_.push_back(std::move(lock));
+}
+
+void Rules::add(ManagementGroup group) {
+  auto key = scope_key(group.tenant, management_group_scope(group.id));
+  groups_.insert_or_assign(std::move(key), std::move(group));
+}
+
+const ManagementGroup* Rules::find_management_group(std::string_view tenant,
+                                                    std::string_view id) const {
+  const auto found = groups_.find(scope_key(tenant, management_group_scope(id)));
+  return found == groups_.end() ? nullptr : &found->second;
 }
 
 const RoleDefinition* Rules::find_role(std::string_view id) const {
@@ -134,6 +150,9 @@ Result<std::shared_ptr<const Rules>> Access::rules() const {
   auto fresh = std::make_shared<Rules>();
   TRY(model_.read("", [&](const model::View& view) -> Result<> {
     for (const auto& [name, json] : TRY(view.facts(roles_facts))) fresh->add(role_from(json));
+    for (const auto& [name, json] : TRY(view.facts(groups_facts))) {
+      fresh->add(management_group_from(json));
+    }
     return add_rules(view, *fresh);
   }));
   const auto everybody = TRY(directory_.roster());
@@ -158,18 +177,25 @@ Result<std::vector<std::string>> Access::scope_keys(std::string_view tenant,
     keys.push_back(own.substr(0, end));
     if (end == least) break;
   }
+  auto group = management_group_of(scope);
   if (!subscription_id.empty()) {
     const auto everybody = TRY(directory_.roster());
     const auto* subscription = everybody->find_subscription(subscription_id);
-    if (subscription != nullptr && !subscription->management_group.empty()) {
-      keys.push_back(scope_key(tenant, "/providers/Microsoft.Management/managementGroups/" +
-                                           subscription->management_group));
+    if (subscription != nullptr) group = subscription->management_group;
+    if (!group.empty()) keys.push_back(scope_key(tenant, management_group_scope(group)));
+  }
+  if (!group.empty()) {
+    const auto now = TRY(rules());
+    for (std::size_t level = 0; level < management_group_levels_max; level++) {
+      const auto* found = now->find_management_group(tenant, group);
+      if (found == nullptr || found->parent.empty()) break;
+      group = found->parent;
+      keys.push_back(scope_key(tenant, management_group_scope(group)));
     }
   }
   const auto root = scope_key(tenant, "/");
   // The tenant's own id names its root management group.
-  keys.push_back(
-      scope_key(tenant, "/providers/Microsoft.Management/managementGroups/" + std::string(tenant)));
+  keys.push_back(scope_key(tenant, management_group_scope(tenant)));
   if (keys.front() != root) keys.push_back(root);
   return keys;
 }
@@ -276,6 +302,49 @@ Result<> put_role(model::Change& change, const RoleDefinition& role) {
 
 Result<> erase_role(model::Change& change, const RoleDefinition& role) {
   return change.erase_fact(std::string(roles_facts) + to_lower(role.id));
+}
+
+Result<> put_management_group(model::Change& change, const ManagementGroup& group) {
+  return change.put_fact(groups_prefix(group.tenant) + to_lower(group.id), to_json(group));
+}
+
+Result<> erase_management_group(model::Change& change, const ManagementGroup& group) {
+  const auto key = scope_key(group.tenant, management_group_scope(group.id));
+  for (const auto& [name, json] : TRY(change.facts(model::rules_prefix(key)))) {
+    TRY(change.erase_fact(name));
+  }
+  return change.erase_fact(groups_prefix(group.tenant) + to_lower(group.id));
+}
+
+Result<std::vector<RoleAssignment>> read_assignments(const model::View& view) {
+  std::vector<RoleAssignment> found;
+  for (const auto& [name, json] : TRY(view.facts("access/on/"))) {
+    if (name.find("/#role/") != std::string::npos) found.push_back(assignment_from(json));
+  }
+  return found;
+}
+
+Result<std::vector<Lock>> read_locks(const model::View& view) {
+  std::vector<Lock> found;
+  for (const auto& [name, json] : TRY(view.facts("access/on/"))) {
+    if (name.find("/#lock/") != std::string::npos) found.push_back(lock_from(json));
+  }
+  return found;
+}
+
+Result<std::vector<RoleDefinition>> read_roles(const model::View& view) {
+  std::vector<RoleDefinition> found;
+  for (const auto& [name, json] : TRY(view.facts(roles_facts))) found.push_back(role_from(json));
+  return found;
+}
+
+Result<std::vector<ManagementGroup>> read_management_groups(const model::View& view,
+                                                            std::string_view tenant) {
+  std::vector<ManagementGroup> found;
+  for (const auto& [name, json] : TRY(view.facts(groups_prefix(tenant)))) {
+    found.push_back(management_group_from(json));
+  }
+  return found;
 }
 
 }  // namespace pinaco::access

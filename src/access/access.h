@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,7 @@ class Rules {
   void add(RoleDefinition role);
   void add(RoleAssignment assignment);
   void add(Lock lock);
+  void add(ManagementGroup group);
 
   const RoleDefinition* find_role(std::string_view id) const;  // built-in ones too
   // Whether any of the principals has a role that allows the action on one of the scopes.
@@ -33,9 +35,12 @@ class Rules {
   // Whether any of them has any role on the scope or below it.
   bool reach_below(const std::vector<std::string>& principals, std::string_view scope_key) const;
   const Lock* find_lock(const std::vector<std::string>& scope_keys, bool deletes) const;
+  const ManagementGroup* find_management_group(std::string_view tenant, std::string_view id) const;
   const std::vector<RoleAssignment>& assignments() const { return assignments_; }
   const std::vector<Lock>& locks() const { return locks_; }
   const std::unordered_map<std::string, RoleDefinition>& custom_roles() const { return roles_; }
+  // By the key of their scope, in its order.
+  const std::map<std::string, ManagementGroup>& management_groups() const { return groups_; }
 
  private:
   using Granted = std::unordered_map<std::string, std::vector<std::string>>;  // principal -> roles
@@ -46,6 +51,7 @@ class Rules {
   std::unordered_map<std::string, std::vector<std::string>> reach_;
   std::vector<RoleAssignment> assignments_;
   std::vector<Lock> locks_;
+  std::map<std::string, ManagementGroup> groups_;
 };
 
 class Access {
@@ -94,5 +100,15 @@ Result<> erase_assignments_of(model::Model& model, const Rules& rules, std::stri
 // In the shard "".
 Result<> put_role(model::Change& change, const RoleDefinition& role);
 Result<> erase_role(model::Change& change, const RoleDefinition& role);
+Result<> put_management_group(model::Change& change, const ManagementGroup& group);
+// With the rules on it.
+Result<> erase_management_group(model::Change& change, const ManagementGroup& group);
+
+// Reading them inside a transaction: those of the shard, and the groups of a tenant.
+Result<std::vector<RoleAssignment>> read_assignments(const model::View& view);
+Result<std::vector<Lock>> read_locks(const model::View& view);
+Result<std::vector<RoleDefinition>> read_roles(const model::View& view);
+Result<std::vector<ManagementGroup>> read_management_groups(const model::View& view,
+                                                            std::string_view tenant);
 
 }  // namespace pinaco::access

@@ -7,6 +7,8 @@
 namespace pinaco::access {
 namespace {
 
+constexpr std::string_view management_groups = "/providers/Microsoft.Management/managementGroups/";
+
 std::string text_of(const Json& json, std::string_view name) {
   return std::string(string_at(json, name));
 }
@@ -85,6 +87,28 @@ std::string scope_key(std::string_view tenant, std::string_view scope) {
   while (key.ends_with('/')) key.pop_back();
   if (key.starts_with("/subscriptions/")) return key;
   return "/tenants/" + to_lower(tenant) + key;
+}
+
+std::string management_group_scope(std::string_view id) {
+  return std::string(management_groups) + std::string(id);
+}
+
+std::string management_group_of(std::string_view scope) {
+  if (!istarts_with(scope, management_groups)) return "";
+  const auto id = scope.substr(management_groups.size());
+  return id.find('/') == std::string_view::npos ? std::string(id) : "";
+}
+
+Json to_json(const ManagementGroup& group) {
+  return JsonObject{
+      {"id", group.id}, {"tenant", group.tenant}, {"name", group.name}, {"parent", group.parent}};
+}
+
+ManagementGroup management_group_from(const Json& json) {
+  return ManagementGroup{.id = text_of(json, "id"),
+                         .tenant = text_of(json, "tenant"),
+                         .name = text_of(json, "name"),
+                         .parent = text_of(json, "parent")};
 }
 
 Json to_json(const RoleDefinition& role) {

@@ -67,12 +67,22 @@ struct Lock {
   std::string notes = {};
 };
 
+// A scope between a tenant and its subscriptions.
+struct ManagementGroup {
+  std::string id;  // as written when it was made
+  std::string tenant;
+  std::string name;    // "Production"
+  std::string parent;  // another's id; empty: the tenant's root
+};
+
+Json to_json(const ManagementGroup& group);
 Json to_json(const RoleDefinition& role);
 Json to_json(const RoleAssignment& assignment);
 Json to_json(const Lock& lock);
 RoleDefinition role_from(const Json& json);
 RoleAssignment assignment_from(const Json& json);
 Lock lock_from(const Json& json);
+ManagementGroup management_group_from(const Json& json);
 
 // '*' stands for any text, '/' included; letters compare without case. Linear in both.
 bool matches_action(std::string_view pattern, std::string_view action);
@@ -89,8 +99,15 @@ std::string shard_of(std::string_view scope);
 // subscription, and above those with its tenant, since "/" is in every tenant.
 std::string scope_key(std::string_view tenant, std::string_view scope);
 
-inline constexpr std::size_t assignments_max = 4000;   // of a subscription, as in Azure
-inline constexpr std::size_t custom_roles_max = 5000;  // of a tenant
-inline constexpr std::size_t locks_max = 20;           // of a scope
+// Of a management group; the tenant's own id names its root.
+std::string management_group_scope(std::string_view id);
+// The group's id when the scope is one's, else empty.
+std::string management_group_of(std::string_view scope);
+
+inline constexpr std::size_t assignments_max = 4000;           // of a subscription, as in Azure
+inline constexpr std::size_t custom_roles_max = 5000;          // of a tenant
+inline constexpr std::size_t locks_max = 20;                   // of a scope
+inline constexpr std::size_t management_groups_max = 1000;     // of a tenant
+inline constexpr std::size_t management_group_levels_max = 6;  // below the root
 
 }  // namespace pinaco::access

@@ -55,6 +55,18 @@ void add_type(std::string& page, const provider::ResourceType& type) {
   }
 }
 
+void add_extension(std::string& page, const provider::Extension& each) {
+  const auto row = [&](std::string_view method, std::string_view name, provider::Handler handler) {
+    if (handler == nullptr) return;
+    page += fmt::format("| {} | `{{scope}}/providers/{}/{}{}` | {} |\n", method, each.provider,
+                        each.type, name, span_of(each.api_versions));
+  };
+  row("PUT", "/{name}", each.put);
+  row("GET", "/{name}", each.get);
+  row("DELETE", "/{name}", each.remove);
+  row("GET (list)", "", each.list);
+}
+
 }  // namespace
 
 std::string compatibility_page() {
@@ -65,6 +77,10 @@ std::string compatibility_page() {
       "`/subscriptions/{subscription}/resourceGroups/{group}`.\n\n## Resource types\n\n"
       "| method | path | api-versions |\n|---|---|---|\n";
   for (const auto& type : provider::types()) add_type(page, type);
+  page +=
+      "\n## On any scope\n\n`{scope}` is nothing (the tenant), a management group, a subscription, "
+      "a resource group or a resource.\n\n| method | path | api-versions |\n|---|---|---|\n";
+  for (const auto& each : provider::extensions()) add_extension(page, each);
   page += "\n## The platform\n\n| method | path | what | api-versions |\n|---|---|---|---|\n";
   for (const auto& route : provider::routes()) {
     page += fmt::format("| {} | `{}` | {} | {} |\n", route.method, route.pattern, route.about,

@@ -15,6 +15,11 @@
 //   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that was answered
 //   COMPARE           what the last accessSAS reads is what was uploaded last
 //   SWEEP             the janitor, now
+//   AS ann            the next requests are of this service principal without roles, made when it
+//   is
+//                     first named; {oid:ann} is its object id; AS administrator goes back
+//   TENANT other      another tenant with a subscription, {S:other}, {T:other}, and its
+//                     administrator as AS other; {T} is the first tenant's id
 //   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" lines before the body are headers
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -68,17 +73,60 @@ class Conformance : public testing::TestWithParam<std::string> {
     base_ = "https://localhost:" + std::to_string(pinaco_->http->port());
     const auto& first = *pinaco_->identity->directory().first_credentials();
     subscription_ = "/subscriptions/" + first.subscription;
-    const std::string form = "grant_type=client_credentials&client_id=" + first.client_id +
-                             "&client_secret=" + percent_encode(first.client_secret) +
+    texts_["{S}"] = subscription_;
+    texts_["{T}"] = first.tenant;
+    texts_["{oid:administrator}"] = first.object_id;
+    log_in("administrator", first.tenant, first.client_id, first.client_secret);
+    token_ = tokens_["administrator"];
+  }
+
+  void log_in(const std::string& name, const std::string& tenant, const std::string& client_id,
+              const std::string& secret) {
+    const std::string form = "grant_type=client_credentials&client_id=" + client_id +
+                             "&client_secret=" + percent_encode(secret) +
                              "&scope=" + percent_encode(base_ + "/.default");
     http::Ask ask{.method = "POST",
-                  .url = base_ + "/" + first.tenant + "/oauth2/v2.0/token",
+                  .url = base_ + "/" + tenant + "/oauth2/v2.0/token",
                   .body = as_bytes(form)};
     ask.headers.add("Content-Type", "application/x-www-form-urlencoded");
     const auto answer = client_->send(ask);
     ASSERT_TRUE(answer) << answer.error().message;
-    token_ = string_at(*parse_json(answer->body), "access_token");
-    ASSERT_FALSE(token_.empty()) << answer->body;
+    tokens_[name] = string_at(*parse_json(answer->body), "access_token");
+    ASSERT_FALSE(tokens_[name].empty()) << answer->body;
+  }
+
+  // A service principal of the first tenant, whose application has the administrator's secret.
+  void use_principal(const std::string& name) {
+    if (!tokens_.contains(name)) {
+      auto& directory = pinaco_->identity->directory();
+      const auto& first = *directory.first_credentials();
+      auto& random = pinaco_->model->random();
+      const identity::Principal principal{.object_id = random.uuid(),
+                                          .tenant = first.tenant,
+                                          .name = name,
+                                          .app_id = random.uuid()};
+      const auto made = directory.edit([&](identity::Edit& edit) -> Result<> {
+        auto application = *TRY(edit.find_application(first.client_id));
+        application.id = pinaco_->model->random().uuid();
+        application.app_id = principal.app_id;
+        application.name = name;
+        TRY(edit.put(application));
+        return edit.put(principal);
+      });
+      ASSERT_TRUE(made) << made.error().message;
+      texts_["{oid:" + name + "}"] = principal.object_id;
+      log_in(name, first.tenant, principal.app_id, first.client_secret);
+    }
+    token_ = tokens_[name];
+  }
+
+  void make_tenant(const std::string& name) {
+    const auto made = pinaco_->identity->directory().make_tenant(name, name);
+    ASSERT_TRUE(made) << made.error().message;
+    texts_["{S:" + name + "}"] = "/subscriptions/" + made->subscription;
+    texts_["{T:" + name + "}"] = made->tenant;
+    texts_["{oid:" + name + "}"] = made->object_id;
+    log_in(name, made->tenant, made->client_id, made->client_secret);
   }
 
   void TearDown() override {
@@ -87,8 +135,10 @@ class Conformance : public testing::TestWithParam<std::string> {
   }
 
   std::string expand(std::string text) const {
-    for (std::size_t at; (at = text.find("{S}")) != std::string::npos;) {
-      text.replace(at, 3, subscription_);
+    for (const auto& [name, value] : texts_) {
+      for (std::size_t at; (at = text.find(name)) != std::string::npos;) {
+        text.replace(at, name.size(), value);
+      }
     }
     return text;
   }
@@ -215,6 +265,8 @@ class Conformance : public testing::TestWithParam<std::string> {
   std::unique_ptr<http::Client> client_;
   http::Answer answer_;
   std::map<std::string, std::string, std::less<>> follow_;
+  std::map<std::string, std::string> texts_;   // what stands for "{S}"
+  std::map<std::string, std::string> tokens_;  // by the name in AS
   bool anonymous_ = false;
 };
 
@@ -250,6 +302,15 @@ void Conformance::play(const std::string& path) {
     }
     if (line == "COMPARE") {
       compare();
+      if (HasFatalFailure()) return;
+      continue;
+    }
+    if (line.starts_with("AS ") || line.starts_with("TENANT ")) {
+      if (line.starts_with("AS ")) {
+        use_principal(line.substr(3));
+      } else {
+        make_tenant(line.substr(7));
+      }
       if (HasFatalFailure()) return;
       continue;
     }

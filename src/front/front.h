@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "access/access.h"
@@ -55,6 +56,10 @@ class Front {
   http::Reply answer_graph(const provider::Call& call, const Target& target);
   http::Reply refuse_caller(const Error& error, const Target& target) const;
   Result<provider::Outcome> dispatch(provider::Call& call, const Target& target);
+  std::optional<Result<provider::Outcome>> dispatch_extension(provider::Call& call,
+                                                              const Target& target);
+  Result<provider::Outcome> run_extension(const provider::Extension& row, provider::Call& call,
+                                          std::string_view scope_text);
   Result<provider::Outcome> dispatch_type(provider::Call& call);
   http::Reply reply_to(const provider::Call& call, Result<provider::Outcome> outcome) const;
 

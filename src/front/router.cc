@@ -193,6 +193,7 @@ Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& ta
     }
     return route.handler(call);
   }
+  if (auto outcome = dispatch_extension(call, target)) return std::move(*outcome);
   auto id = arm::ResourceId::parse(target.path);
   if (!id || id->subscription.empty()) {
     return fail(arm::error(Kind::not_found, "InvalidResourceType",
@@ -201,6 +202,68 @@ Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& ta
   call.id = std::move(*id);
   call.id.subscription = TRY(own_->check_subscription(call.caller, call.id.subscription));
   return dispatch_type(call);
+}
+
+// "<scope>/providers/Microsoft.Authorization/<type>[/<name>]"; nullopt when the path is not one.
+std::optional<Result<provider::Outcome>> Front::dispatch_extension(provider::Call& call,
+                                                                   const Target& target) {
+  constexpr std::string_view marker = "/providers/microsoft.authorization/";
+  const auto at = to_lower(target.path).rfind(marker);
+  if (at == std::string::npos) return std::nullopt;
+  const auto rest = target.path.substr(at + marker.size());
+  const auto slash = rest.find('/');
+  const auto type = rest.substr(0, slash);
+  const auto name = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+  for (const auto& row : provider::extensions()) {
+    if (!iequals(row.type, type) || name.contains('/')) continue;
+    if (!knows(row.api_versions, call.api_version)) {
+      return fail(bad_version(row.type, call.api_version, row.api_versions, call));
+    }
+    call.parts = {{"name", name}};
+    return run_extension(row, call, target.path.substr(0, at));
+  }
+  return fail(arm::error(Kind::not_found, "InvalidResourceType",
+                         fmt::format("The resource type could not be found in the namespace "
+                                     "'Microsoft.Authorization' for api version '{}'.",
+                                     call.api_version.substr(0, 40))));
+}
+
+Result<provider::Outcome> Front::run_extension(const provider::Extension& row, provider::Call& call,
+                                               std::string_view scope_text) {
+  const auto parts = split(scope_text, '/');
+  if (parts.size() > 2 && iequals(parts[1], "subscriptions")) {
+    TRY(own_->check_subscription(call.caller, parts[2]));
+  }
+  const auto scope = TRY(provider::normal_scope(call, scope_text));
+  const auto name = call.parts.at("name");
+  call.parts["scope"] = scope;
+  const bool reads = call.method == "GET" || call.method == "HEAD";
+  const bool deletes = call.method == "DELETE";
+  provider::Handler handler = nullptr;
+  if (name.empty()) {
+    handler = reads ? row.list : nullptr;
+  } else {
+    handler = reads ? row.get : call.method == "PUT" ? row.put : deletes ? row.remove : nullptr;
+  }
+  if (handler == nullptr) {
+    return fail(arm::error(Kind::invalid, "HttpMethodNotSupported",
+                           fmt::format("The method {} is not supported for '{}/{}'.", call.method,
+                                       row.provider, row.type)));
+  }
+  if (!reads || !row.own_reads) {
+    TRY(parts_.access.may(call.caller,
+                          fmt::format("{}/{}/{}", row.provider, row.type,
+                                      reads     ? "read"
+                                      : deletes ? "delete"
+                                                : "write"),
+                          scope));
+  }
+  if (!reads && row.locked) {
+    TRY(parts_.access.check_locks(fmt::format("{}/providers/{}/{}/{}", scope == "/" ? "" : scope,
+                                              row.provider, row.type, name),
+                                  deletes));
+  }
+  return handler(call);
 }
 
 Result<provider::Outcome> Front::dispatch_type(provider::Call& call) {

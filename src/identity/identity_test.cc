@@ -229,8 +229,8 @@ TEST_F(IdentityTest, AuxiliaryTokensAreTheSameClientInOtherTenants) {
   }
   EXPECT_FALSE(caller("Bearer " + stranger)) << "somebody else's token lends no rights";
   EXPECT_FALSE(caller("Bearer x"));
-  EXPECT_FALSE(caller("Bearer " + guest + ", Bearer " + guest + ", Bearer " + guest +
-                      ", Bearer " + guest));
+  EXPECT_FALSE(
+      caller("Bearer " + guest + ", Bearer " + guest + ", Bearer " + guest + ", Bearer " + guest));
 }
 
 TEST_F(IdentityTest, TheSecretIsNowhereInRowsOrFiles) {

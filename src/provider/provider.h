@@ -36,6 +36,8 @@ struct World {
   std::size_t galleries_max = 100;
   std::size_t definitions_max = 1000;
   std::size_t versions_max = 10'000;
+  std::size_t shared_subscriptions_max = 30;  // that a gallery is shared with
+  std::size_t shared_tenants_max = 5;
 
   const Location* find_location(std::string_view any_spelling) const;
 };
@@ -135,8 +137,20 @@ struct Route {
   Handler handler;
 };
 
+// One row: what can be put on any scope, "<scope>/providers/Microsoft.Authorization/locks/l". The
+// handlers find the scope, as normal_scope() writes it, and the name in Call::parts.
+struct Extension {
+  std::string_view provider;
+  std::string_view type;
+  std::span<const std::string_view> api_versions;  // oldest first
+  bool locked;                                     // locks on the scope hold for it
+  bool own_reads;                                  // the handlers decide who may read
+  Handler list, get, put, remove;                  // nullptr: there is none
+};
+
 std::span<const ResourceType> types();
 std::span<const Route> routes();
+std::span<const Extension> extensions();
 std::span<const std::string_view> namespaces();  // resource providers with at least one type
 const ResourceType* find_type(std::string_view provider, std::string_view type);
 
@@ -146,6 +160,10 @@ Result<Outcome> patch_resource(const ResourceType& type, const Call& call);
 Result<Outcome> get_resource(const ResourceType& type, const Call& call);
 Result<Outcome> delete_resource(const ResourceType& type, const Call& call);
 Result<Outcome> list_resources(const ResourceType& type, const Call& call);
+
+// A scope in the spelling of rows: "/", a management group, or an id below a subscription of the
+// caller's tenant. Not whether it is there.
+Result<std::string> normal_scope(const Call& call, std::string_view text);
 
 // A resource as this api-version shows it.
 Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
@@ -158,5 +176,11 @@ std::string identity_of(const model::Resource& resource);
 // version, or the latest of a definition.
 Result<model::Resource> resolve_image(const Call& call, const model::View& view,
                                       const arm::ResourceId& reference, std::string_view location);
+// The same for an image of another subscription that is shared with that of the Call's id:
+// "/SharedGalleries/{unique name}/Images/{image}/Versions/{version}", with the subscription or its
+// tenant, or "/CommunityGalleries/{public name}/…", with everybody. The sharing is the right: the
+// caller needs none on the gallery. What is not shared is answered as what is not there.
+Result<model::Resource> resolve_shared(const Call& call, std::string_view reference,
+                                       std::string_view location);
 
 }  // namespace pinaco::provider

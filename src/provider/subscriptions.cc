@@ -56,6 +56,11 @@ JsonObject show_provider(const Call& call, std::string_view subscription, std::s
       rows.push_back(show_type(call.world, type.type, type.api_versions, true));
     }
   }
+  for (const auto& each : extensions()) {
+    if (each.provider == name) {
+      rows.push_back(show_type(call.world, each.type, each.api_versions, false));
+    }
+  }
   // Operations that live below a provider, "locations/capsOperations", and the platform's own.
   for (const auto& route : routes()) {
     const auto below = fmt::format("/providers/{}/", name);

@@ -1,5 +1,6 @@
 // The two tables that everything is made from: resource types, and the platform's operations.
 #include "base/text.h"
+#include "provider/authorization.h"
 #include "provider/disks.h"
 #include "provider/galleries.h"
 #include "provider/platform.h"
@@ -20,6 +21,9 @@ constexpr std::string_view subscription_versions[] = {
     "2021-04-01", "2022-09-01", "2022-12-01"};
 
 constexpr std::string_view operation_versions[] = {"*"};
+
+constexpr std::string_view management_versions[] = {"2020-02-01", "2020-05-01", "2021-04-01",
+                                                    "2023-04-01"};
 
 constexpr Route platform[] = {
     {"GET", "/tenants", subscription_versions, "", "tenants of the caller", list_tenants},
@@ -63,9 +67,26 @@ constexpr Route platform[] = {
      "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
      "DiskOperations/{operation}",
      operation_versions, "", "long operations of disks and snapshots", get_operation},
+    {"GET", "/providers/Microsoft.Management/managementGroups", management_versions, "",
+     "management groups", list_management_groups},
+    {"GET", "/providers/Microsoft.Management/managementGroups/{group}", management_versions,
+     "Microsoft.Management/managementGroups/read", "one, with $expand=children",
+     get_management_group},
+    {"PUT", "/providers/Microsoft.Management/managementGroups/{group}", management_versions, "",
+     "create, rename or move", put_management_group},
+    {"DELETE", "/providers/Microsoft.Management/managementGroups/{group}", management_versions,
+     "Microsoft.Management/managementGroups/delete", "an empty one", delete_management_group},
+    {"PUT", "/providers/Microsoft.Management/managementGroups/{group}/subscriptions/{subscription}",
+     management_versions, "Microsoft.Management/managementGroups/subscriptions/write",
+     "move a subscription into it", add_to_management_group},
+    {"DELETE",
+     "/providers/Microsoft.Management/managementGroups/{group}/subscriptions/{subscription}",
+     management_versions, "Microsoft.Management/managementGroups/subscriptions/delete",
+     "move a subscription back to the root", take_from_management_group},
 };
 
-constexpr std::string_view known_namespaces[] = {"Microsoft.Compute", "Microsoft.Resources"};
+constexpr std::string_view known_namespaces[] = {"Microsoft.Authorization", "Microsoft.Compute",
+                                                 "Microsoft.Management", "Microsoft.Resources"};
 
 }  // namespace
 
@@ -77,6 +98,12 @@ std::span<const ResourceType> types() {
 
 std::span<const Route> routes() {
   return platform;
+}
+
+std::span<const Extension> extensions() {
+  static const Extension rows[] = {role_assignments, role_definitions, locks,
+                                   permissions,      deny_assignments, classic_administrators};
+  return rows;
 }
 
 std::span<const std::string_view> namespaces() {
