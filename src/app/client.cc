@@ -194,6 +194,8 @@ Result<std::vector<Json>> Connection::list(std::string_view path) {
                                            path, list_items_max));
     }
     next = string_at(page, "nextLink");
+    const Json* graph = find_member(page.get_object(), "@odata.nextLink");
+    if (graph != nullptr && graph->is_string()) next = graph->get_string();
   }
   return items;
 }

@@ -40,7 +40,7 @@ class Connection {
   Result<Reply> send(std::string_view method, std::string_view path, const Json* body = nullptr);
   Result<Json> get(std::string_view path);
   Result<std::optional<Json>> find(std::string_view path);  // nullopt at 404
-  // All items of a collection, following nextLink.
+  // All items of a collection, following nextLink, ARM's or Graph's.
   Result<std::vector<Json>> list(std::string_view path);
   // Waits for the operation that a reply speaks of. After a POST, what its Location gives.
   Result<Json> finish(const Reply& reply, bool post, const OnPoll& on_poll = {});

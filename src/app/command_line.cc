@@ -1,4 +1,5 @@
-// The command tree, over CLI11, which is seen only here: it is slow to compile and throws.
+// The command tree, over CLI11, which is seen only here and in command_directory.cc: it is
+// slow to compile and throws.
 #include "app/command_line.h"
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <map>
 
 #include "app/app.h"
+#include "app/command_directory.h"
 #include "app/completion.h"
 #include "base/text.h"
 
@@ -49,6 +51,7 @@ class Tree {
   void add_delete();
   void add_small_ones();
   Result<Command> finish_push();
+  void add_directory();
   std::vector<CommandHelp> help_of_all() const;
 
   CLI::App app_{
@@ -70,6 +73,7 @@ class Tree {
   ShowOptions show_;
   BootOptions boot_;
   DeleteOptions delete_;
+  DirectoryOptions directory_;
 };
 
 CLI::App& Tree::add(const std::string& name, const std::string& description,
@@ -316,6 +320,16 @@ void Tree::add_small_ones() {
       [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; });
 }
 
+void Tree::add_directory() {
+  add_directory_commands(app_, directory_, [this](CLI::App& leaf, const std::string& command) {
+    add_output(leaf);
+    nodes_.push_back({.app = &leaf, .make = [this, command] {
+                        directory_.command = command;
+                        return directory_;
+                      }});
+  });
+}
+
 Tree::Tree() {
   app_.require_subcommand(1);
   app_.get_formatter()->column_width(34);
@@ -335,13 +349,27 @@ Tree::Tree() {
   add_list();
   add_boot();
   add_delete();
+  add_directory();
   add_small_ones();
 }
 
 std::vector<CommandHelp> Tree::help_of_all() const {
   std::vector<CommandHelp> all;
   for (const auto& node : nodes_) {
-    CommandHelp help{.name = node.app->get_name(), .description = node.app->get_description()};
+    // Commands of two words and more are words of their first one, whose options are theirs all.
+    const CLI::App* top = node.app;
+    std::string below;
+    while (top->get_parent() != &app_) {
+      below = top->get_name();
+      top = top->get_parent();
+    }
+    if (all.empty() || all.back().name != top->get_name()) {
+      all.push_back({.name = top->get_name(), .description = top->get_description()});
+    }
+    auto& help = all.back();
+    if (!below.empty() && std::ranges::find(help.words, below) == help.words.end()) {
+      help.words.push_back(below);
+    }
     if (const auto words = words_.find(node.app); words != words_.end()) help.words = words->second;
     for (const CLI::Option* option : std::as_const(*node.app).get_options()) {
       if (option->get_positional()) continue;
@@ -352,9 +380,9 @@ std::vector<CommandHelp> Tree::help_of_all() const {
       if (const auto found = choices_.find(option); found != choices_.end()) {
         one.choices = found->second;
       }
-      help.options.push_back(std::move(one));
+      const auto same = [&](const OptionHelp& other) { return other.names == one.names; };
+      if (std::ranges::none_of(help.options, same)) help.options.push_back(std::move(one));
     }
-    all.push_back(std::move(help));
   }
   return all;
 }
@@ -368,11 +396,13 @@ Result<CommandLine> Tree::parse(Words arguments) {
   } catch (const CLI::CallForVersion& version) {
     return CommandLine{.command = PrintText{std::string(version.what()) + "\n"}};
   } catch (const CLI::ParseError& error) {
-    std::string help = "pinaco --help";
-    const auto used = app_.get_subcommands();
-    if (!used.empty()) help = fmt::format("pinaco {} --help", used.front()->get_name());
+    std::string help = "pinaco";
+    for (auto used = app_.get_subcommands(); !used.empty();
+         used = used.front()->get_subcommands()) {
+      help += " " + used.front()->get_name();
+    }
     return fail(Kind::invalid,
-                fmt::format("{}. `{}` explains what is possible.", error.what(), help));
+                fmt::format("{}. `{} --help` explains what is possible.", error.what(), help));
   }
   for (const auto& node : nodes_) {
     if (!node.app->parsed()) continue;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/boot.h"
+#include "app/directory.h"
 #include "app/list.h"
 #include "app/login.h"
 #include "app/pull.h"
@@ -22,9 +23,9 @@ struct PrintText {  // help, version, completion scripts
 };
 struct RoutesOptions {};
 
-using Command =
-    std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions, PushOptions,
-                 PullOptions, ListOptions, ShowOptions, BootOptions, DeleteOptions>;
+using Command = std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions,
+                             PushOptions, PullOptions, ListOptions, ShowOptions, BootOptions,
+                             DeleteOptions, DirectoryOptions>;
 
 struct CommandLine {
   Command command;

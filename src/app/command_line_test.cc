@@ -79,6 +79,55 @@ TEST(CommandLine, EveryCommandHasHelpThatNamesIt) {
   }
 }
 
+TEST(CommandLine, TakesCommandsOfSeveralWords) {
+  const auto secret = parsed<DirectoryOptions>(
+      {"app", "secret", "add", "pipeline", "--name", "laptop", "--days", "30", "-o", "json"});
+  EXPECT_EQ(secret.command, "app secret add");
+  EXPECT_EQ(secret.name, "pipeline");
+  EXPECT_EQ(secret.display_name, "laptop");
+  EXPECT_EQ(secret.days, 30);
+  const auto member = parsed<DirectoryOptions>({"group", "add-member", "g", "m"});
+  EXPECT_EQ(member.command, "group add-member");
+  EXPECT_EQ(member.other, "m");
+  EXPECT_NE(refusal({"app"}), "accepted");
+  EXPECT_NE(refusal({"app", "secret", "add"}).find("pinaco app secret add --help"),
+            std::string::npos);
+}
+
+TEST(CommandLine, EveryCommandOfTheDirectoryHasHelpWithAnExample) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"tenant", "create"},
+                                                {"tenant", "list"},
+                                                {"subscription", "create"},
+                                                {"subscription", "list"},
+                                                {"subscription", "rename"},
+                                                {"app", "create"},
+                                                {"app", "list"},
+                                                {"app", "show"},
+                                                {"app", "delete"},
+                                                {"app", "secret", "add"},
+                                                {"app", "secret", "remove"},
+                                                {"app", "certificate", "add"},
+                                                {"app", "federated", "add"},
+                                                {"user", "create"},
+                                                {"user", "list"},
+                                                {"user", "show"},
+                                                {"user", "delete"},
+                                                {"user", "password"},
+                                                {"group", "create"},
+                                                {"group", "list"},
+                                                {"group", "show"},
+                                                {"group", "delete"},
+                                                {"group", "add-member"},
+                                                {"group", "remove-member"}}) {
+    auto asked = words;
+    asked.push_back("--help");
+    const auto help = parsed<PrintText>(asked);
+    EXPECT_NE(help.text.find("pinaco " + words[0] + " " + words[1]), std::string::npos)
+        << words[0] << " " << words[1];
+    EXPECT_NE(help.text.find("Examples"), std::string::npos) << words[0] << " " << words[1];
+  }
+}
+
 TEST(CommandLine, PrintsItsVersion) {
   EXPECT_EQ(parsed<PrintText>({"version"}).text, "pinaco 0.1.0\n");
   EXPECT_EQ(parsed<PrintText>({"--version"}).text, "pinaco 0.1.0\n");

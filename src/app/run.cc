@@ -60,6 +60,9 @@ struct Runner {
   int operator()(const DeleteOptions& options) const {
     return with_console([&](Console& console) { return remove(options, console); });
   }
+  int operator()(const DirectoryOptions& options) const {
+    return with_console([&](Console& console) { return directory(options, console); });
+  }
 
  private:
   template <typename Function>

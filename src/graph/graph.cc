@@ -144,6 +144,10 @@ http::Reply Graph::answer(const identity::Caller& caller, Request request) {
                                          {"request-id", id}}}}}});
     return reply;
   }
+  if (request.method != "GET" && done->status != 200) {
+    LOG(info, "graph", "{} {} by {} of {}", request.method, join(request.path, "/").substr(0, 300),
+        caller.object_id, caller.tenant);
+  }
   reply.status = done->status;
   if (!done->text.empty()) {
     reply.headers.add("Content-Type", "text/plain; charset=utf-8");

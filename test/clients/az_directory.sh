@@ -106,8 +106,8 @@ step ad group create --display-name builders --mail-nickname builders
 is .id "$group"
 step ad group show --group builders
 is .id "$group"
-domain=$(az rest --url "$(credential endpoint)/v1.0/domains" --resource "$(credential endpoint)/" |
-  jq -er '.value[0].id')
+step rest --url "$(credential endpoint)/v1.0/domains" --resource "$(credential endpoint)/"
+domain=$(get '.value[0].id')
 step ad user create --display-name Ann --password 'correct horse battery' \
   --user-principal-name "ann@$domain"
 ann=$(get .id)
