@@ -271,6 +271,29 @@ TEST_F(LoginTest, TheDiscoveryDocumentsHaveWhatClientsRequireOnTheHostTheyAsked)
             "invalid_tenant");
 }
 
+TEST_F(LoginTest, TheDiscoveryDocumentTellsTheTruth) {
+  const auto document = get("/" + first_.tenant + "/v2.0/.well-known/openid-configuration");
+  for (const Json& grant : document.at("grant_types_supported").as_array()) {
+    const std::string name(grant.as_string());
+    EXPECT_NE(
+        refusal("scope=x&client_id=" + first_.client_id + "&client_secret=" + first_.client_secret +
+                "&code=x&refresh_token=x&username=x&password=x&device_code=x&grant_type=" +
+                (name == "client_credentials" ? "password" : name)),
+        "400 unsupported_grant_type 70003")
+        << name;
+  }
+  EXPECT_EQ(document.at("response_types_supported"), Json(JsonArray{"code"}));
+  EXPECT_EQ(document.at("code_challenge_methods_supported"), Json(JsonArray{"S256"}));
+  EXPECT_EQ(string_at(document, "device_authorization_endpoint"),
+            "https://localhost:18443/" + first_.tenant + "/oauth2/v2.0/devicecode");
+}
+
+TEST_F(LoginTest, TheRealmOfANameTellsNothing) {
+  const auto ann = get("/common/userrealm/ann@contoso.pinaco?api-version=1.0");
+  EXPECT_EQ(string_at(ann, "account_type"), "Managed");
+  EXPECT_EQ(ann, get("/common/UserRealm/nobody@contoso.pinaco?api-version=1.0"));
+}
+
 TEST_F(LoginTest, InstanceDiscoveryPutsBackThePortThatMsalDrops) {
   const auto answer =
       get("/common/discovery/"
