@@ -20,6 +20,7 @@
 //                     first named; {oid:ann} is its object id; AS administrator goes back
 //   TENANT other      another tenant with a subscription, {S:other}, {T:other}, and its
 //                     administrator as AS other; {T} is the first tenant's id
+//   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
 //   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" lines before the body are headers
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -74,6 +75,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     const auto& first = *pinaco_->identity->directory().first_credentials();
     subscription_ = "/subscriptions/" + first.subscription;
     texts_["{S}"] = subscription_;
+    texts_["{s}"] = first.subscription;
     texts_["{T}"] = first.tenant;
     texts_["{oid:administrator}"] = first.object_id;
     log_in("administrator", first.tenant, first.client_id, first.client_secret);
@@ -124,6 +126,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     const auto made = pinaco_->identity->directory().make_tenant(name, name);
     ASSERT_TRUE(made) << made.error().message;
     texts_["{S:" + name + "}"] = "/subscriptions/" + made->subscription;
+    texts_["{s:" + name + "}"] = made->subscription;
     texts_["{T:" + name + "}"] = made->tenant;
     texts_["{oid:" + name + "}"] = made->object_id;
     log_in(name, made->tenant, made->client_id, made->client_secret);
@@ -312,6 +315,15 @@ void Conformance::play(const std::string& path) {
         make_tenant(line.substr(7));
       }
       if (HasFatalFailure()) return;
+      continue;
+    }
+    if (line.starts_with("KEEP ")) {
+      const auto words = split(line, ' ');
+      ASSERT_EQ(words.size(), 3U) << line;
+      const auto json = parse_json(answer_.body);
+      const Json* found = json ? find_indexed(*json, words[2]) : nullptr;
+      ASSERT_TRUE(found != nullptr && found->is_string()) << line << "\n" << answer_.body;
+      texts_["{" + std::string(words[1]) + "}"] = std::string(found->get_string());
       continue;
     }
     if (line == "ANONYMOUS") {

@@ -39,8 +39,8 @@ constexpr Member disk_members[] = {
     {"creationData.galleryImageReference", object, fixed},
     {"creationData.galleryImageReference.id", text, fixed},
     {"creationData.galleryImageReference.lun", number, fixed},
-    {"creationData.galleryImageReference.sharedGalleryImageId", text, fixed},
-    {"creationData.galleryImageReference.communityGalleryImageId", text, fixed},
+    {"creationData.galleryImageReference.sharedGalleryImageId", text, fixed, "2022-03-02"},
+    {"creationData.galleryImageReference.communityGalleryImageId", text, fixed, "2022-03-02"},
     {"diskSizeGB", number, changeable},
     {"diskSizeBytes", number, read_only},
     {"uniqueId", text, read_only},
@@ -152,37 +152,69 @@ Result<> prepare_copy(Draft& draft) {
   return take_content(draft, TRY(content_of_disk(*source)));
 }
 
-Result<> prepare_from_image(Draft& draft) {
-  Json& properties = draft.wanted.properties;
-  for (const char* shared : {"sharedGalleryImageId", "communityGalleryImageId"}) {
-    if (!string_at(properties, fmt::format("creationData.galleryImageReference.{}", shared))
-             .empty()) {
-      return fail(
-          arm::error(Kind::invalid, "OperationNotAllowed",
-                     "Shared and community gallery images cannot be deployed on this server "
-                     "yet. Use the id of a gallery image.",
-                     path_of(draft, "creationData.galleryImageReference")));
-    }
+// The version that a disk is made from, with its definition, and the member that named it.
+struct ImageSource {
+  std::string member;
+  model::Resource version;
+  model::Resource definition;
+  std::string shown;  // as the caller calls it
+};
+
+Result<ImageSource> find_image(Draft& draft) {
+  const Json& properties = draft.wanted.properties;
+  const std::string gallery = "creationData.galleryImageReference";
+  std::string member, text;
+  int given = 0;
+  for (const auto& each :
+       {gallery + ".id", gallery + ".sharedGalleryImageId", gallery + ".communityGalleryImageId",
+        std::string("creationData.imageReference.id")}) {
+    const auto said = string_at(properties, each);
+    if (said.empty()) continue;
+    given++;
+    member = each;
+    text = said;
   }
-  const bool gallery = !string_at(properties, "creationData.galleryImageReference.id").empty();
-  const std::string reference =
-      gallery ? "creationData.galleryImageReference" : "creationData.imageReference";
-  const auto text = string_at(properties, reference + ".id");
-  if (text.empty()) {
-    return fail(arm::missing_parameter(path_of(draft, "creationData.galleryImageReference.id")));
+  if (given == 0) return fail(arm::missing_parameter(path_of(draft, gallery + ".id")));
+  if (given > 1) {
+    return fail(arm::invalid_parameter(path_of(draft, gallery),
+                                       "A disk is made from one image: name it by one of id, "
+                                       "sharedGalleryImageId and communityGalleryImageId."));
+  }
+  ImageSource source{.member = member, .version = {}, .definition = {}, .shown = text};
+  const bool shared = member.ends_with("sharedGalleryImageId");
+  if (shared || member.ends_with("communityGalleryImageId")) {
+    const std::string_view start = shared ? "/SharedGalleries/" : "/CommunityGalleries/";
+    if (!istarts_with(text, start)) {
+      return fail(arm::invalid_parameter(
+          path_of(draft, member),
+          fmt::format("'{}' does not start with '{}'.", text.substr(0, 300), start)));
+    }
+    source.version = TRY(resolve_shared(draft.call, text, draft.wanted.location));
+    source.definition = TRY(draft.call.model.get(source.version.id.parent()));
+    return source;
   }
   const auto id = TRY(arm::ResourceId::parse(text));
-  const auto version = TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location));
+  source.version = TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location));
+  auto definition = TRY(draft.find_linked(source.version.id.parent()));
+  if (!definition) return fail(arm::resource_not_found(id));
+  source.definition = std::move(*definition);
+  return source;
+}
+
+Result<> prepare_from_image(Draft& draft) {
+  Json& properties = draft.wanted.properties;
+  const auto source = TRY(find_image(draft));
+  const auto& version = source.version;
+  const auto reference = source.member.substr(0, source.member.rfind('.'));
   const Json* lun = find_path(properties, reference + ".lun");
   const Json* contents = find_path(version.internal, "contents");
   CHECK(contents != nullptr);
   for (const Json& content : contents->get_array()) {
     const bool os = string_at(content, "role") == "os";
     if (lun == nullptr ? !os : os || int_at(content, "lun") != lun->get_int64()) continue;
-    const auto definition = TRY(draft.find_linked(version.id.parent()));
     for (const char* member : {"osType", "hyperVGeneration"}) {
-      if (os && definition && find_path(properties, member) == nullptr) {
-        set_path(properties, member, string_at(definition->properties, member));
+      if (os && find_path(properties, member) == nullptr) {
+        set_path(properties, member, string_at(source.definition.properties, member));
       }
     }
     set_path(draft.wanted.internal, "image", version.id.text());
@@ -191,10 +223,10 @@ Result<> prepare_from_image(Draft& draft) {
     if (find_path(taken, "home") == nullptr) set_path(taken, "home", version.location);
     return take_content(draft, taken);
   }
-  return fail(arm::invalid_parameter(
-      path_of(draft, reference + ".lun"),
-      fmt::format("The image version '{}' has no data disk with lun {}.", version.id.nested_name(),
-                  lun == nullptr ? 0 : lun->get_int64())));
+  return fail(
+      arm::invalid_parameter(path_of(draft, reference + ".lun"),
+                             fmt::format("The image version '{}' has no data disk with lun {}.",
+                                         source.shown, lun == nullptr ? 0 : lun->get_int64())));
 }
 
 Result<> prepare_empty(Draft& draft) {

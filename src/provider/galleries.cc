@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "provider/schema.h"
+#include "provider/sharing.h"
 
 namespace pinaco::provider {
 namespace {
@@ -103,6 +104,7 @@ Result<> prepare_gallery(Draft& draft) {
                            "without it.",
                            "gallery.properties.softDeletePolicy.isSoftDeleteEnabled"));
   }
+  TRY(check_sharing(draft));
   if (draft.current) return {};
   // The unique name has no resource group in it, so neither may the name repeat.
   arm::ResourceId all{.subscription = draft.change.subscription(),
@@ -122,20 +124,12 @@ Result<> prepare_gallery(Draft& draft) {
   return {};
 }
 
-void show_gallery(const Call& call, const model::Resource&, JsonObject& properties) {
+void show_gallery(const Call& call, const model::Resource& gallery, JsonObject& properties) {
   // az dereferences this without looking whether it is there.
   if (call.api_version >= "2021-07-01" && !properties.contains("softDeletePolicy")) {
     properties["softDeletePolicy"] = JsonObject{{"isSoftDeleteEnabled", false}};
   }
-  const auto asks = [&](std::string_view name, std::string_view value) {
-    const auto found = call.query.find(std::string(name));
-    return found != call.query.end() && iequals(found->second, value);
-  };
-  if (asks("$select", "Permissions") || asks("$expand", "SharingProfile/Groups")) {
-    if (!properties.contains("sharingProfile")) {
-      properties["sharingProfile"] = JsonObject{{"permissions", "Private"}};
-    }
-  }
+  show_sharing(call, gallery, properties);
 }
 
 Result<> check_recommended(const Json& properties, std::string_view what) {
@@ -198,6 +192,10 @@ Result<> prepare_definition(Draft& draft) {
   return {};
 }
 
+constexpr Action gallery_actions[] = {
+    {"share", "share/action", "2020-09-30", share_gallery},
+};
+
 }  // namespace
 
 std::span<const std::string_view> gallery_api_versions() {
@@ -241,9 +239,9 @@ const ResourceType galleries{
     .schema = &gallery_schema,
     .check_name = arm::check_gallery_name,
     .prepare = prepare_gallery,
-    .removing = nullptr,
+    .removing = check_not_community,
     .show = show_gallery,
-    .actions = {},
+    .actions = gallery_actions,
 };
 
 const ResourceType image_definitions{

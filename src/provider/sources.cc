@@ -48,13 +48,18 @@ Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& i
   return std::move(*row);
 }
 
+std::string_view state_in(const model::Resource& version, std::string_view location) {
+  const Json* region = find_path(version.internal, "regions." + std::string(location));
+  return region == nullptr ? std::string_view() : string_at(*region, "state");
+}
+
 // A mismatch is found while the operation runs, as clients expect: it is accepted here and refused
 // there.
 void refuse_later(Draft& draft, std::string message) {
   if (find_path(draft.input, "refuse") == nullptr) set_path(draft.input, "refuse", message);
 }
 
-void compare_machine(Draft& draft, const arm::ResourceId& id, const Json& source,
+void compare_machine(Draft& draft, std::string_view id, const Json& source,
                      const Json& definition) {
   const auto os = string_at(source, "osType");
   const auto generation = string_at(source, "hyperVGeneration");
@@ -62,13 +67,13 @@ void compare_machine(Draft& draft, const arm::ResourceId& id, const Json& source
     refuse_later(draft,
                  fmt::format("The resource with id '{}' has a different OS type ['{}'] than the "
                              "parent gallery image OS type generation ['{}'].",
-                             id.text(), os, string_at(definition, "osType")));
+                             id, os, string_at(definition, "osType")));
   }
   if (!generation.empty() && generation != string_at(definition, "hyperVGeneration")) {
     refuse_later(draft,
                  fmt::format("The resource with id '{}' has a different Hypervisor generation "
                              "['{}'] than the parent gallery image Hypervisor generation ['{}'].",
-                             id.text(), generation, string_at(definition, "hyperVGeneration")));
+                             id, generation, string_at(definition, "hyperVGeneration")));
   }
 }
 
@@ -93,35 +98,55 @@ Result<Json> disk_content(Draft& draft, const Json& image, std::string_view path
   }
   const auto row = TRY(find_source(draft, id, disk ? "disks" : "snapshots"));
   if (row.location != draft.wanted.location) return fail(not_found(id.text()));
-  if (path == "osDiskImage") compare_machine(draft, id, row.properties, definition.properties);
+  if (path == "osDiskImage")
+    compare_machine(draft, id.text(), row.properties, definition.properties);
   return content_of_disk(row);
+}
+
+// The contents of another version, which is good for this definition. `id` is what the caller calls
+// it: where a shared one is, is not his to know.
+Result<Json> contents_of_version(Draft& draft, std::string_view id, const model::Resource& row,
+                                 const model::Resource& parent, const model::Resource& definition) {
+  const auto differs = [&](const char* member) {
+    return string_at(parent.properties, member) != string_at(definition.properties, member);
+  };
+  compare_machine(draft, id, parent.properties, definition.properties);
+  if (differs("osState")) {
+    return fail(arm::error(
+        Kind::invalid, "BadRequest",
+        fmt::format("The resource with id '{}' has a different OS state ['{}'] than the parent "
+                    "gallery image OS state ['{}'].",
+                    id, string_at(parent.properties, "osState"),
+                    string_at(definition.properties, "osState"))));
+  }
+  const Json* contents = find_path(row.internal, "contents");
+  CHECK(contents != nullptr);
+  return *contents;
 }
 
 // Another gallery's version: its contents, if they are in this version's region.
 Result<Json> version_contents(Draft& draft, const arm::ResourceId& id,
                               const model::Resource& definition) {
   const auto row = TRY(find_source(draft, id, "galleries/images/versions"));
-  const Json* region = find_path(row.internal, "regions." + draft.wanted.location);
-  if (region == nullptr || string_at(*region, "state") != "Completed") {
-    return fail(not_found(id.text()));
-  }
+  if (state_in(row, draft.wanted.location) != "Completed") return fail(not_found(id.text()));
   const auto parent = TRY(draft.find_linked(row.id.parent()));
   if (!parent) return fail(not_found(id.text()));
-  const auto differs = [&](const char* member) {
-    return string_at(parent->properties, member) != string_at(definition.properties, member);
-  };
-  compare_machine(draft, id, parent->properties, definition.properties);
-  if (differs("osState")) {
-    return fail(arm::error(
-        Kind::invalid, "BadRequest",
-        fmt::format("The resource with id '{}' has a different OS state ['{}'] than the parent "
-                    "gallery image OS state ['{}'].",
-                    id.text(), string_at(parent->properties, "osState"),
-                    string_at(definition.properties, "osState"))));
+  return contents_of_version(draft, id.text(), row, *parent, definition);
+}
+
+// One that is shared with everybody, whoever's it is.
+Result<Json> community_contents(Draft& draft, std::string_view reference,
+                                const model::Resource& definition) {
+  if (!istarts_with(reference, "/CommunityGalleries/")) {
+    return fail(arm::invalid_parameter(
+        fmt::format("{}.source.communityGalleryImageId", profile),
+        fmt::format("'{}' is not /CommunityGalleries/{{public name}}/Images/{{image}}/Versions/"
+                    "{{version}}.",
+                    reference.substr(0, 300))));
   }
-  const Json* contents = find_path(row.internal, "contents");
-  CHECK(contents != nullptr);
-  return *contents;
+  const auto row = TRY(resolve_shared(draft.call, reference, draft.wanted.location));
+  const auto parent = TRY(draft.call.model.get(row.id.parent()));
+  return contents_of_version(draft, reference, row, parent, definition);
 }
 
 // A source for the whole version: managed image, VM or another version.
@@ -242,13 +267,11 @@ Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition
   const int given = !legacy.empty() + !whole.empty() + !machine.empty() + !community.empty() +
                     (os != nullptr || data != nullptr);
   if (given != 1) return fail(one_source());
-  if (!community.empty()) {
-    return fail(arm::error(Kind::invalid, "OperationNotAllowed",
-                           "A community gallery image cannot be a source on this server yet.",
-                           fmt::format("{}.source.communityGalleryImageId", profile)));
-  }
   JsonArray contents;
-  if (os == nullptr && data == nullptr) {
+  if (!community.empty()) {
+    auto taken = TRY(community_contents(draft, community, definition));
+    contents = std::move(taken.get_array());
+  } else if (os == nullptr && data == nullptr) {
     const auto text = !legacy.empty() ? legacy : !whole.empty() ? whole : machine;
     contents = TRY(whole_contents(draft, text, definition))
     .get_array();
@@ -271,16 +294,53 @@ Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition
   return Json(std::move(contents));
 }
 
+Error image_not_available(std::string_view reference, std::string_view location) {
+  return arm::error(
+      Kind::not_found, "GalleryImageNotFound",
+      fmt::format("\"The gallery image {} is not available in {} region. Please contact image "
+                  "owner to replicate to this region, or change your requested region.\"",
+                  reference, location),
+      "imageReference");
+}
+
+Result<std::optional<model::Resource>> find_version(const World&, const model::View& view,
+                                                    const arm::ResourceId& version,
+                                                    std::string_view location) {
+  auto found = TRY(view.find(version));
+  // A version can be opened while its blocks still arrive: what is missing here is read from a
+  // region that has it.
+  const auto state = found ? state_in(*found, location) : std::string_view();
+  if (state != "Completed" && state != "Replicating") found.reset();
+  return found;
+}
+
+Result<std::optional<model::Resource>> find_latest(const World& world, const model::View& view,
+                                                   const arm::ResourceId& definition,
+                                                   std::string_view location) {
+  std::optional<model::Resource> latest;
+  arm::VersionNumber highest;
+  for (auto& version : TRY(view.list_all(definition.child("versions", "")))) {
+    const auto number = TRY(arm::parse_version_name(version.id.name()));
+    if (bool_at(version.properties, "publishingProfile.excludeFromLatest")) continue;
+    // An update that failed takes nothing from what was there before.
+    if (!bool_at(version.internal, "created") && version.provisioning == "Failed") continue;
+    if (state_in(version, location) != "Completed") continue;
+    bool excluded = false;
+    for (const Json& region :
+         find_path(version.properties, "publishingProfile.targetRegions")->get_array()) {
+      const Location* known = world.find_location(string_at(region, "name"));
+      excluded = excluded || (known != nullptr && known->name == location &&
+                              bool_at(region, "excludeFromLatest"));
+    }
+    if (excluded || (latest && number < highest)) continue;
+    highest = number;
+    latest = std::move(version);
+  }
+  return latest;
+}
+
 Result<model::Resource> resolve_image(const Call& call, const model::View& view,
                                       const arm::ResourceId& reference, std::string_view location) {
-  const auto gone = [&] {
-    return arm::error(
-        Kind::not_found, "GalleryImageNotFound",
-        fmt::format("\"The gallery image {} is not available in {} region. Please contact image "
-                    "owner to replicate to this region, or change your requested region.\"",
-                    reference.text(), location),
-        "imageReference");
-  };
   auto id = reference;
   const bool exact = is_type(id, "galleries/images/versions") && !iequals(id.name(), "latest");
   if (is_type(id, "galleries/images/versions") && !exact) id = id.parent();
@@ -293,47 +353,19 @@ Result<model::Resource> resolve_image(const Call& call, const model::View& view,
   }
   if (!iequals(id.subscription, view.subscription())) {
     std::optional<model::Resource> found;
-    TRY(call.model.read(to_lower(id.subscription), [&](const model::View& other) -> Result<> {
+    TRY(call.model.read(id.subscription, [&](const model::View& other) -> Result<> {
       found = TRY(resolve_image(call, other, reference, location));
       return {};
     }));
     return std::move(*found);
   }
-  const auto state_in = [&](const model::Resource& version) {
-    const Json* region = find_path(version.internal, "regions." + std::string(location));
-    return region == nullptr ? std::string_view() : string_at(*region, "state");
-  };
-  if (exact) {
-    TRY(call.may_link("Microsoft.Compute/galleries/images/versions/read", id));
-    auto version = TRY(view.find(id));
-    // A version can be opened while its blocks still arrive: what is missing here is read from a
-    // region that has it.
-    const auto state = version ? state_in(*version) : std::string_view();
-    if (state != "Completed" && state != "Replicating") return fail(gone());
-    return std::move(*version);
-  }
-  TRY(call.may_link("Microsoft.Compute/galleries/images/read", id));
-  std::optional<model::Resource> latest;
-  arm::VersionNumber highest;
-  for (auto& version : TRY(view.list_all(id.child("versions", "")))) {
-    const auto number = TRY(arm::parse_version_name(version.id.name()));
-    if (bool_at(version.properties, "publishingProfile.excludeFromLatest")) continue;
-    // An update that failed takes nothing from what was there before.
-    if (!bool_at(version.internal, "created") && version.provisioning == "Failed") continue;
-    if (state_in(version) != "Completed") continue;
-    bool excluded = false;
-    for (const Json& region :
-         find_path(version.properties, "publishingProfile.targetRegions")->get_array()) {
-      const Location* known = call.world.find_location(string_at(region, "name"));
-      excluded = excluded || (known != nullptr && known->name == location &&
-                              bool_at(region, "excludeFromLatest"));
-    }
-    if (excluded || (latest && number < highest)) continue;
-    highest = number;
-    latest = std::move(version);
-  }
-  if (!latest) return fail(gone());
-  return std::move(*latest);
+  TRY(call.may_link(exact ? "Microsoft.Compute/galleries/images/versions/read"
+                          : "Microsoft.Compute/galleries/images/read",
+                    id));
+  auto version = TRY(exact ? find_version(call.world, view, id, location)
+                           : find_latest(call.world, view, id, location));
+  if (!version) return fail(image_not_available(reference.text(), location));
+  return std::move(*version);
 }
 
 }  // namespace pinaco::provider

@@ -11,6 +11,16 @@ namespace pinaco::provider {
 // The contents of a version as its storageProfile names them, checked against its definition.
 Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition);
 
+// The version of that name, or of a definition the latest, with its contents in the region, without
+// a look at rights.
+Result<std::optional<model::Resource>> find_version(const World& world, const model::View& view,
+                                                    const arm::ResourceId& version,
+                                                    std::string_view location);
+Result<std::optional<model::Resource>> find_latest(const World& world, const model::View& view,
+                                                   const arm::ResourceId& definition,
+                                                   std::string_view location);
+Error image_not_available(std::string_view reference, std::string_view location);
+
 // The stored content of a disk or snapshot; an error that says what to do when it has none yet.
 Result<Json> content_of_disk(const model::Resource& disk);
 

@@ -5,6 +5,7 @@
 #include "provider/galleries.h"
 #include "provider/platform.h"
 #include "provider/provider.h"
+#include "provider/sharing.h"
 
 namespace pinaco::provider {
 namespace {
@@ -24,6 +25,10 @@ constexpr std::string_view operation_versions[] = {"*"};
 
 constexpr std::string_view management_versions[] = {"2020-02-01", "2020-05-01", "2021-04-01",
                                                     "2023-04-01"};
+
+constexpr std::string_view sharing_versions[] = {
+    "2020-09-30", "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
+    "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
 
 constexpr Route platform[] = {
     {"GET", "/tenants", subscription_versions, "", "tenants of the caller", list_tenants},
@@ -67,6 +72,61 @@ constexpr Route platform[] = {
      "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
      "DiskOperations/{operation}",
      operation_versions, "", "long operations of disks and snapshots", get_operation},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGalleries",
+     sharing_versions, "Microsoft.Compute/locations/sharedGalleries/read",
+     "galleries that are shared with the subscription or its tenant", list_shared_galleries},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGalleries/{gallery}",
+     sharing_versions, "Microsoft.Compute/locations/sharedGalleries/read",
+     "a gallery that is shared with the subscription or its tenant", get_shared},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGalleries/{gallery}/images",
+     sharing_versions, "Microsoft.Compute/locations/sharedGalleries/images/read", "its images",
+     list_shared_images},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGalleries/{gallery}/images/{image}",
+     sharing_versions, "Microsoft.Compute/locations/sharedGalleries/images/read", "an image of it",
+     get_shared},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGalleries/{gallery}/images/{image}/versions",
+     sharing_versions, "Microsoft.Compute/locations/sharedGalleries/images/versions/read",
+     "its versions", list_shared_versions},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGalleries/{gallery}/images/{image}/versions/{version}",
+     sharing_versions, "Microsoft.Compute/locations/sharedGalleries/images/versions/read",
+     "a version of it", get_shared},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "communityGalleries/{gallery}",
+     sharing_versions, "Microsoft.Compute/locations/communityGalleries/read",
+     "a gallery that is shared with everybody", get_community},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "communityGalleries/{gallery}/images",
+     sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/read", "its images",
+     list_community_images},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "communityGalleries/{gallery}/images/{image}",
+     sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/read",
+     "an image of it", get_community},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "communityGalleries/{gallery}/images/{image}/versions",
+     sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/versions/read",
+     "its versions", list_community_versions},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "communityGalleries/{gallery}/images/{image}/versions/{version}",
+     sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/versions/read",
+     "a version of it", get_community},
     {"GET", "/providers/Microsoft.Management/managementGroups", management_versions, "",
      "management groups", list_management_groups},
     {"GET", "/providers/Microsoft.Management/managementGroups/{group}", management_versions,

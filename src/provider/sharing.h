@@ -1,0 +1,48 @@
+// Galleries shared with subscriptions and tenants that have no role on them, or with everybody.
+//
+// What is shared is in the gallery's row, in properties.sharingProfile, and nowhere else. The facts
+// "shared/<unique name>" and "community/<public name>" of the shard "" only say where to look:
+// whoever finds a gallery by them looks at its row.
+#pragma once
+
+#include "provider/provider.h"
+
+namespace pinaco::provider {
+
+// POST galleries/g/share.
+Result<Outcome> share_gallery(const Call& call);
+// What a PUT or PATCH may say of it.
+Result<> check_sharing(Draft& draft);
+// A community gallery is not deleted before it is reset.
+Result<> check_not_community(const Call& call, model::Change& change,
+                             const model::Resource& gallery);
+// Groups only when they are asked for.
+void show_sharing(const Call& call, const model::Resource& gallery, JsonObject& properties);
+
+// --- shared_galleries.cc -------------------------------------------------------------------------
+
+// The gallery of that name, if it is shared with the subscription, its tenant or everybody.
+Result<std::optional<model::Resource>> find_shared_gallery(const Call& call,
+                                                           std::string_view unique_name,
+                                                           std::string_view subscription);
+Result<std::optional<model::Resource>> find_community_gallery(const Call& call,
+                                                              std::string_view public_name);
+bool is_shared_with(const model::Resource& gallery, std::string_view type, std::string_view id);
+bool has_public_name(const model::Resource& gallery, std::string_view public_name);
+// Every community gallery's row, with its public name, in the order of these.
+Result<std::vector<std::pair<std::string, model::Resource>>> list_community_galleries(
+    const Call& call);
+Json show_community_gallery(const model::Resource& gallery, std::string_view public_name,
+                            std::string_view location);
+
+// Routes below /subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}. The
+// get functions answer with the gallery, {image} or {version}, whichever is the last one named.
+Result<Outcome> list_shared_galleries(const Call& call);
+Result<Outcome> get_shared(const Call& call);
+Result<Outcome> list_shared_images(const Call& call);
+Result<Outcome> list_shared_versions(const Call& call);
+Result<Outcome> get_community(const Call& call);
+Result<Outcome> list_community_images(const Call& call);
+Result<Outcome> list_community_versions(const Call& call);
+
+}  // namespace pinaco::provider
