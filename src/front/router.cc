@@ -82,6 +82,7 @@ http::Reply Front::answer(http::Request& request) {
 
 http::Reply Front::answer_arm(const http::Request& request, const Target& target) {
   provider::Call call{.method = request.method,
+                      .path = target.path,
                       .id = {},
                       .api_version = {},
                       .query = target.query,
@@ -340,13 +341,14 @@ http::Reply Front::reply_to(const provider::Call& call, Result<provider::Outcome
   }
   if (!outcome->next.empty()) {
     std::string link = call.base_url + call.id.text();
-    if (call.id.types.empty())
-      link = fmt::format("{}/subscriptions/{}/resourcegroups", call.base_url,
-                         call.parts.at("subscription"));
+    if (call.id.types.empty()) link = call.base_url + call.path;
     link += fmt::format("?api-version={}&$skiptoken={}", call.api_version,
                         percent_encode(outcome->next));
     if (const auto top = call.query.find("$top"); top != call.query.end()) {
       link += "&$top=" + percent_encode(top->second);
+    }
+    if (const auto filter = call.query.find("$filter"); filter != call.query.end()) {
+      link += "&$filter=" + percent_encode(filter->second);
     }
     outcome->body.get_object()["nextLink"] = link;
   }

@@ -47,6 +47,7 @@ using Query = std::map<std::string, std::string>;
 
 struct Call {
   std::string method;
+  std::string path;  // decoded, as asked
   arm::ResourceId id;
   std::string api_version;
   Json body = nullptr;  // null when there is none

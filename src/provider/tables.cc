@@ -5,6 +5,7 @@
 #include "provider/galleries.h"
 #include "provider/platform.h"
 #include "provider/provider.h"
+#include "provider/resource_graph.h"
 #include "provider/sharing.h"
 
 namespace pinaco::provider {
@@ -28,6 +29,14 @@ constexpr std::string_view management_versions[] = {"2020-02-01", "2020-05-01", 
 
 constexpr std::string_view sharing_versions[] = {
     "2020-09-30", "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
+    "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
+
+constexpr std::string_view graph_versions[] = {"2021-03-01", "2022-10-01", "2024-04-01"};
+
+// Those of the galleries' own list.
+constexpr std::string_view galleries_versions[] = {
+    "2018-06-01", "2019-03-01", "2019-07-01", "2019-12-01", "2020-09-30",
+    "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
     "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
 
 constexpr Route platform[] = {
@@ -127,6 +136,10 @@ constexpr Route platform[] = {
      "communityGalleries/{gallery}/images/{image}/versions/{version}",
      sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/versions/read",
      "a version of it", get_community},
+    {"GET", "/providers/Microsoft.Compute/galleries", galleries_versions, "",
+     "galleries of all subscriptions of the tenant", list_all_galleries},
+    {"POST", "/providers/Microsoft.ResourceGraph/resources", graph_versions, "",
+     "queries over all subscriptions", query_resource_graph},
     {"GET", "/providers/Microsoft.Management/managementGroups", management_versions, "",
      "management groups", list_management_groups},
     {"GET", "/providers/Microsoft.Management/managementGroups/{group}", management_versions,
@@ -146,7 +159,8 @@ constexpr Route platform[] = {
 };
 
 constexpr std::string_view known_namespaces[] = {"Microsoft.Authorization", "Microsoft.Compute",
-                                                 "Microsoft.Management", "Microsoft.Resources"};
+                                                 "Microsoft.Management", "Microsoft.ResourceGraph",
+                                                 "Microsoft.Resources"};
 
 }  // namespace
 
