@@ -47,6 +47,7 @@ class Tree {
   void add_push_definition(CLI::App& app);
   void add_pull();
   void add_list();
+  void add_log();
   void add_boot();
   void add_delete();
   void add_small_ones();
@@ -70,6 +71,7 @@ class Tree {
   PushOptions push_;
   PullOptions pull_;
   ListOptions list_;
+  LogOptions log_;
   ShowOptions show_;
   BootOptions boot_;
   DeleteOptions delete_;
@@ -236,6 +238,19 @@ void Tree::add_pull() {
   add_output(app);
 }
 
+void Tree::add_log() {
+  auto& log = add("log", "Show who wrote, deleted or did what, and how it ended.",
+                  "  pinaco log\n  pinaco log --failed --hours 168\n  pinaco log -o json",
+                  [this] { return log_; });
+  log.add_option("--hours", log_.hours, "How far back")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 24 * 90));
+  log.add_flag("--failed", log_.failed, "Only what failed or was refused");
+  log.add_option("--caller", log_.caller, "Only of this name, object id or client id");
+  add_group(log, log_.group, "all");
+  add_output(log);
+}
+
 void Tree::add_list() {
   auto& list = add("list", "List galleries, definitions and their versions.",
                    "  pinaco list\n  pinaco list linux --all\n  pinaco list -o json",
@@ -347,6 +362,7 @@ Tree::Tree() {
   add_push();
   add_pull();
   add_list();
+  add_log();
   add_boot();
   add_delete();
   add_directory();

@@ -9,6 +9,7 @@
 #include "app/boot.h"
 #include "app/directory.h"
 #include "app/list.h"
+#include "app/log_command.h"
 #include "app/login.h"
 #include "app/pull.h"
 #include "app/push.h"
@@ -24,8 +25,8 @@ struct PrintText {  // help, version, completion scripts
 struct RoutesOptions {};
 
 using Command = std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions,
-                             PushOptions, PullOptions, ListOptions, ShowOptions, BootOptions,
-                             DeleteOptions, DirectoryOptions>;
+                             PushOptions, PullOptions, ListOptions, LogOptions, ShowOptions,
+                             BootOptions, DeleteOptions, DirectoryOptions>;
 
 struct CommandLine {
   Command command;

@@ -47,6 +47,14 @@ TEST(CommandLine, TakesAPushWithItsRegions) {
   EXPECT_EQ(push.group, "pinaco");
 }
 
+TEST(CommandLine, TakesALogOfAWeek) {
+  const auto log = parsed<LogOptions>({"log", "--hours", "168", "--failed", "--caller", "ann"});
+  EXPECT_EQ(log.hours, 168);
+  EXPECT_TRUE(log.failed);
+  EXPECT_EQ(log.caller, "ann");
+  EXPECT_NE(refusal({"log", "--hours", "0"}), "accepted");
+}
+
 TEST(CommandLine, TakesOutputJson) {
   const auto line = parse_command_line({"list", "-o", "json"});
   ASSERT_TRUE(line);

@@ -51,6 +51,9 @@ struct Runner {
   int operator()(const ListOptions& options) const {
     return with_console([&](Console& console) { return list(options, console); });
   }
+  int operator()(const LogOptions& options) const {
+    return with_console([&](Console& console) { return print_log(options, console); });
+  }
   int operator()(const ShowOptions& options) const {
     return with_console([&](Console& console) { return show(options, console); });
   }

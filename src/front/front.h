@@ -54,6 +54,8 @@ class Front {
   explicit Front(Parts parts);
   http::Reply answer_arm(const http::Request& request, const Target& target);
   http::Reply answer_graph(const provider::Call& call, const Target& target);
+  void record(const provider::Call& call, const http::Reply& reply,
+              const std::string& correlation) const;
   http::Reply refuse_caller(const Error& error, const Target& target) const;
   Result<provider::Outcome> dispatch(provider::Call& call, const Target& target);
   std::optional<Result<provider::Outcome>> dispatch_extension(provider::Call& call,

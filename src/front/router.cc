@@ -120,6 +120,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
     parts_.workers.kick();
   }
   const std::string id = parts_.model.random().uuid();
+  record(call, reply, id);
   reply.headers.add("x-ms-request-id", id);
   reply.headers.add("x-ms-correlation-request-id", id);
   reply.headers.add(
@@ -148,6 +149,20 @@ http::Reply Front::answer_graph(const provider::Call& call, const Target& target
                                      .query = call.query,
                                      .body = call.body,
                                      .base_url = call.base_url});
+}
+
+// Into the activity log. A request that was done is not failed because nobody wrote it down.
+void Front::record(const provider::Call& call, const http::Reply& reply,
+                   const std::string& correlation) const {
+  if (call.method == "GET" || call.method == "HEAD" || call.caller.object_id.empty()) return;
+  provider::Event event{.correlation = correlation, .status = reply.status};
+  if (reply.status >= 400) {
+    if (const auto body = parse_json(reply.body)) event.code = string_at(*body, "error.code");
+  }
+  if (const auto done = provider::record_activity(call, event); !done) {
+    LOG(error, "front", "the activity log lacks {} {}: {}", call.method, call.path,
+        done.error().message);
+  }
 }
 
 // 401, and where to log in: at the tenant of the subscription that was asked for.

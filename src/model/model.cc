@@ -150,6 +150,18 @@ Result<std::vector<std::pair<std::string, Json>>> View::facts(std::string_view p
   return found;
 }
 
+Result<std::vector<std::pair<std::string, Json>>> View::facts_between(std::string_view begin,
+                                                                      std::string_view end,
+                                                                      std::size_t rows_max) const {
+  std::vector<std::pair<std::string, Json>> found;
+  const std::string prefix(facts_prefix);
+  for (const auto& row : TRY(reader_.range(prefix + std::string(begin), prefix + std::string(end),
+                                           std::clamp<std::size_t>(rows_max, 1, rows_at_once)))) {
+    found.emplace_back(row.key.substr(prefix.size()), TRY(parse_row(row)));
+  }
+  return found;
+}
+
 Result<> Change::put(const Resource& resource) {
   TRY(check_shard(resource.id, subscription_));
   return transaction_.put(resource_key(resource.id), to_text(to_json(resource)));

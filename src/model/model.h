@@ -87,6 +87,10 @@ class View {
   // Small facts under a name of the caller's choosing.
   Result<std::optional<Json>> find_fact(std::string_view name) const;
   Result<std::vector<std::pair<std::string, Json>>> facts(std::string_view prefix) const;
+  // begin <= name < end, the first of them.
+  Result<std::vector<std::pair<std::string, Json>>> facts_between(std::string_view begin,
+                                                                  std::string_view end,
+                                                                  std::size_t rows_max) const;
   const std::string& subscription() const { return subscription_; }
 
  protected:

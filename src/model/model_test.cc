@@ -333,6 +333,21 @@ TEST_F(ModelTest, FactsAreFoundByNameAndByPrefix) {
   }));
 }
 
+TEST_F(ModelTest, FactsBetweenTwoNamesLeaveOutTheLast) {
+  ASSERT_TRUE(model_.change("", [](Change& change) -> Result<> {
+    for (const char* name : {"a/1", "a/2", "a/3", "b"}) TRY(change.put_fact(name, 1));
+    return {};
+  }));
+  ASSERT_TRUE(model_.read("", [](const View& view) -> Result<> {
+    EXPECT_EQ(TRY(view.facts_between("a/1", "a/3", 10)).size(), 2U);
+    EXPECT_EQ(TRY(view.facts_between("a/2", "c", 10)).size(), 3U);
+    const auto first = TRY(view.facts_between("a/", "a0", 1));
+    EXPECT_EQ(first.size(), 1U);
+    EXPECT_EQ(first.at(0).first, "a/1");
+    return {};
+  }));
+}
+
 TEST_F(ModelTest, ShardsAreTheSubscriptionsInLowerCase) {
   auto id = gallery("g", "x");
   id.subscription = to_upper(id.subscription);

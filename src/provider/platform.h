@@ -28,6 +28,9 @@ Result<Outcome> head_group(const Call& call);
 Result<Outcome> delete_group(const Call& call);
 Result<Outcome> list_groups(const Call& call);
 
+// activity.cc
+Result<Outcome> list_activity(const Call& call);
+
 // operations.cc
 Result<Outcome> get_operation(const Call& call);
 Result<Outcome> get_operation_result(const Call& call);

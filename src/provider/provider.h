@@ -166,6 +166,16 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call);
 // caller's tenant. Not whether it is there.
 Result<std::string> normal_scope(const Call& call, std::string_view text);
 
+// What became of a request, for the activity log of the subscription that it was about.
+struct Event {
+  std::string correlation;  // its x-ms-correlation-request-id
+  int status = 0;
+  std::string code = {};  // of the error
+};
+// Remembers a write, a delete or an action of a known caller, also a refused one; of a read, or of
+// what is about no subscription of its tenant, nothing. Never bodies or tokens.
+Result<> record_activity(const Call& call, const Event& event);
+
 // A resource as this api-version shows it.
 Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
 

@@ -98,15 +98,16 @@ Result<> add_row(std::vector<JsonObject>& rows, JsonObject row) {
 
 Result<> add_resources(const Call& call, const identity::Subscription& subscription,
                        std::vector<JsonObject>& rows) {
+  Call newest = call;
+  newest.body = nullptr;
+  newest.query.clear();
   return call.model.read(subscription.id, [&](const model::View& view) -> Result<> {
     for (const auto& row : TRY(view.list_group(""))) {
       const auto* type = find_type(row.id.provider, row.id.type());
       if (type == nullptr || !TRY(call.may_read(row.id))) continue;
       auto shown = row_of(subscription, row.id.text(), row.id.name(), row.id.full_type(),
                           row.location, row.id.group);
-      Call newest = call;
       newest.api_version = type->api_versions.back();
-      newest.query.clear();
       shown["properties"] = show(*type, newest, row).get_object()["properties"];
       if (!row.tags.get_object().empty()) shown["tags"] = row.tags;
       shown["sku"] = row.sku;

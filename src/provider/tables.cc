@@ -31,6 +31,7 @@ constexpr std::string_view sharing_versions[] = {
     "2020-09-30", "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
     "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
 
+constexpr std::string_view insights_versions[] = {"2014-04-01", "2015-04-01"};
 constexpr std::string_view graph_versions[] = {"2021-03-01", "2022-10-01", "2024-04-01"};
 
 // Those of the galleries' own list.
@@ -136,6 +137,10 @@ constexpr Route platform[] = {
      "communityGalleries/{gallery}/images/{image}/versions/{version}",
      sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/versions/read",
      "a version of it", get_community},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values",
+     insights_versions, "Microsoft.Insights/eventtypes/values/read",
+     "the activity log: writes, deletes and actions of 90 days", list_activity},
     {"GET", "/providers/Microsoft.Compute/galleries", galleries_versions, "",
      "galleries of all subscriptions of the tenant", list_all_galleries},
     {"POST", "/providers/Microsoft.ResourceGraph/resources", graph_versions, "",
@@ -159,8 +164,8 @@ constexpr Route platform[] = {
 };
 
 constexpr std::string_view known_namespaces[] = {"Microsoft.Authorization", "Microsoft.Compute",
-                                                 "Microsoft.Management", "Microsoft.ResourceGraph",
-                                                 "Microsoft.Resources"};
+                                                 "Microsoft.Insights",      "Microsoft.Management",
+                                                 "Microsoft.ResourceGraph", "Microsoft.Resources"};
 
 }  // namespace
 
