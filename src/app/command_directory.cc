@@ -26,6 +26,7 @@ class Builder {
   static CLI::App& group(CLI::App& above, const std::string& name, const std::string& about) {
     auto* made = above.add_subcommand(name, about);
     made->require_subcommand(1);
+    made->footer("A command's own --help explains it, with examples.");
     return *made;
   }
   CLI::App& leaf(CLI::App& above, const std::string& name, const std::string& about,

@@ -181,6 +181,13 @@ TEST(Completion, OffersCommandsOptionsAndChoicesInBash) {
   EXPECT_EQ(offered({"pinaco", "completion", "f"}), "fish\n");
 }
 
+TEST(Completion, OffersTheSecondWordsOfACommandOfSeveral) {
+  const auto words = offered({"pinaco", "app", ""});
+  EXPECT_NE(words.find("secret"), std::string::npos) << words;
+  EXPECT_NE(words.find("create"), std::string::npos) << words;
+  EXPECT_NE(offered({"pinaco", "app", "secret", "add", "--da"}).find("--days"), std::string::npos);
+}
+
 TEST(Completion, KnowsThreeShells) {
   const CommandHelp list{.name = "list",
                          .description = "It's a list",

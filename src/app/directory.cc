@@ -61,10 +61,11 @@ Result<> create_subscription(const DirectoryCall& call) {
   const Json body = JsonObject{{"name", call.options.name}};
   const auto made = TRY(call.connection.send("POST", "/pinaco/v1/subscriptions", &body))
   .body;
-  call.console.print(fmt::format(
-      "Made subscription {} ({}). `pinaco login --subscription {}` "
-      "works in it.\n",
-      call.options.name, string_at(made, "subscription"), string_at(made, "subscription")));
+  const auto id = string_at(made, "subscription");
+  call.console.print(
+      fmt::format("Made subscription {} ({}).\nCommands work in it with "
+                  "PINACO_SUBSCRIPTION={} before them.\n",
+                  call.options.name, id, id));
   call.console.print_json(made);
   return {};
 }

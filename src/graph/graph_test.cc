@@ -303,6 +303,28 @@ TEST_F(GraphTest, ObjectsOfAllKindsAreFoundByTheirIds) {
   EXPECT_EQ(groups.value().size(), 1U);
 }
 
+TEST_F(GraphTest, ErrorsAreInGraphsEnvelopeWithTheIdOfTheRequest) {
+  const auto reply = graph_->answer(
+      admin_, {.method = "GET", .path = {"beta", "users", random_id}, .base_url = "https://x"});
+  EXPECT_EQ(reply.status, 404);
+  const auto body = *parse_json(reply.body);
+  EXPECT_EQ(string_at(body, "error.code"), "Request_ResourceNotFound");
+  EXPECT_EQ(string_at(body, "error.innerError.request-id"), reply.headers.get("request-id"));
+  EXPECT_NE(string_at(body, "error.innerError.date"), "");
+  EXPECT_EQ(ask(admin_, "GET", "/nonsense").code(), "BadRequest");
+  EXPECT_EQ(ask(admin_, "PUT", "/users/x/y/z").status, 404);
+  EXPECT_EQ(graph_->answer(admin_, {.method = "GET", .path = {"v1.0"}}).status, 400);
+}
+
+TEST_F(GraphTest, PasswordsOfAnApplicationAreLimited) {
+  const auto made = make_application(admin_, "app");
+  auto full = application(made.text("appId"));
+  full.secrets.resize(identity::credentials_max);
+  ASSERT_TRUE(directory_->edit([&](identity::Edit& edit) { return edit.put(full); }));
+  const auto path = "/applications/" + made.text("id") + "/addPassword";
+  EXPECT_EQ(ask(admin_, "POST", path, JsonObject()).code(), "Directory_QuotaExceeded");
+}
+
 TEST_F(GraphTest, PagesLeadToEveryObjectOnce) {
   for (int i = 0; i < 7; i++) make_application(admin_, fmt::format("app{}", i));
   std::set<std::string> seen;
