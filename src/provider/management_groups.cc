@@ -129,8 +129,8 @@ Result<> check_levels(const std::vector<access::ManagementGroup>& groups) {
 // What the body of a PUT says, with what stays as it is.
 Result<access::ManagementGroup> wanted_group(const Call& call,
                                              const std::optional<access::ManagementGroup>& now) {
-  access::ManagementGroup wanted = now.value_or(
-      access::ManagementGroup{.id = call.parts.at("group"), .tenant = call.caller.tenant});
+  access::ManagementGroup wanted = now.value_or(access::ManagementGroup{
+      .id = call.parts.at("group"), .tenant = call.caller.tenant, .name = {}, .parent = {}});
   const auto bad = [](char c) {
     return !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
            std::string_view("-_().").find(c) == std::string_view::npos;

@@ -247,8 +247,8 @@ Result<Outcome> query_resource_graph(const Call& call) {
     return fail(bad_request("'resultFormat' is table or objectArray."));
   }
   auto all = TRY(table_of(call, query.table));
-  std::ranges::stable_sort(
-      all.rows, {}, [](const JsonObject& row) { return to_lower(row.at("id").get_string()); });
+  std::ranges::sort(all.rows, {},
+                    [](const JsonObject& row) { return to_lower(row.at("id").get_string()); });
   auto result = run_graph_query(query, std::move(all));
   const auto total = static_cast<std::int64_t>(result.rows.size());
   const auto begin = std::min(skip, total);

@@ -70,6 +70,7 @@ TEST(GraphQuery, OrdersNumbersAsNumbersAndDownwardsUnlessAsked) {
   EXPECT_EQ(names("sort by properties.size"), "B,c,a");
   EXPECT_EQ(names("order by location asc, name desc"), "B,c,a");
   EXPECT_EQ(names("order by name asc | take 2"), "a,B");
+  EXPECT_EQ(names("order by type asc"), "a,B,c");
   EXPECT_EQ(names("limit 1"), "a");
 }
 

@@ -112,14 +112,22 @@ void set_columns(GraphTable& table, const std::vector<GraphColumn>& columns) {
   for (const auto& column : columns) table.columns.push_back(column.name);
 }
 
+// Equal ones keep their order.
 void sort_rows(GraphTable& table, const std::vector<GraphColumn>& columns) {
-  std::ranges::stable_sort(table.rows, [&](const JsonObject& a, const JsonObject& b) {
+  std::vector<std::size_t> order(table.rows.size());
+  for (std::size_t i = 0; i < order.size(); i++) order[i] = i;
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
     for (const auto& column : columns) {
-      const int order = order_of(at_path(a, column.path), at_path(b, column.path));
-      if (order != 0) return (order < 0) == column.ascending;
+      const int which =
+          order_of(at_path(table.rows[a], column.path), at_path(table.rows[b], column.path));
+      if (which != 0) return (which < 0) == column.ascending;
     }
-    return false;
+    return a < b;
   });
+  std::vector<JsonObject> rows;
+  rows.reserve(order.size());
+  for (const auto at : order) rows.push_back(std::move(table.rows[at]));
+  table.rows = std::move(rows);
 }
 
 // One row for each different value of the columns, with how often it is there.
