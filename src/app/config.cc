@@ -113,6 +113,28 @@ Result<RegionConfig> read_region(const toml::table& table, const std::string& da
   return region;
 }
 
+Result<identity::TrustedIssuer> read_issuer(const toml::table& table) {
+  TRY(check_names(table, {"name", "issuer", "audience", "tenant", "subject_claim", "name_claim",
+                          "groups_claim", "auto_create"}));
+  identity::TrustedIssuer issuer;
+  TRY(read_text(table, "name", issuer.name));
+  TRY(read_text(table, "issuer", issuer.issuer));
+  TRY(read_text(table, "audience", issuer.audience));
+  TRY(read_text(table, "tenant", issuer.tenant));
+  TRY(read_text(table, "subject_claim", issuer.subject_claim));
+  TRY(read_text(table, "name_claim", issuer.name_claim));
+  TRY(read_text(table, "groups_claim", issuer.groups_claim));
+  if (const auto* node = table.get("auto_create")) {
+    const auto value = node->value_exact<bool>();
+    if (!value) return fail(bad(*node, "'auto_create' must be true or false."));
+    issuer.auto_create = *value;
+  }
+  if (issuer.name.empty() || issuer.issuer.empty() || issuer.audience.empty()) {
+    return fail(bad(table, "an issuer needs name, issuer and audience."));
+  }
+  return issuer;
+}
+
 }  // namespace
 
 Config default_config(const std::string& data_folder) {
@@ -142,16 +164,19 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
                             parsed.error().source().begin.line, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
-  TRY(check_names(root, {"server", "region"}));
+  TRY(check_names(root, {"server", "region", "issuers"}));
   Config config = default_config(data_folder);
   const auto must_be = [&](std::string_view name, bool good) -> Result<> {
     const toml::node* node = root.get(name);
     if (node == nullptr || good) return {};
-    return fail(bad(*node, name == "region" ? "write each region as [[region]]."
-                                            : "write the settings of the server below [server]."));
+    return fail(bad(*node, name == "region"    ? "write each region as [[region]]."
+                           : name == "issuers" ? "write each issuer as [[issuers]]."
+                                               : "write the settings of the server below "
+                                                 "[server]."));
   };
   TRY(must_be("server", root.get_as<toml::table>("server") != nullptr));
   TRY(must_be("region", root.get_as<toml::array>("region") != nullptr));
+  TRY(must_be("issuers", root.get_as<toml::array>("issuers") != nullptr));
   if (const auto* server = root.get_as<toml::table>("server")) TRY(read_server(*server, config));
   if (const auto* regions = root.get_as<toml::array>("region")) {
     config.regions.clear();
@@ -165,6 +190,13 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
         return fail(bad(*table, fmt::format("region '{}' is there twice.", region.name)));
       }
       config.regions.push_back(std::move(region));
+    }
+  }
+  if (const auto* issuers = root.get_as<toml::array>("issuers")) {
+    for (const auto& node : *issuers) {
+      const auto* table = node.as_table();
+      if (table == nullptr) return fail(bad(node, "write each issuer as [[issuers]]."));
+      config.issuers.push_back(TRY(read_issuer(*table)));
     }
   }
   return config;

@@ -12,6 +12,16 @@
 //   display_name = "West Europe"
 //   stores = [{ path = "/disks/a", zone = "1" }, { path = "/disks/b", zone = "2", premium = true }]
 //
+//   [[issuers]]                       # OpenID Connect issuers whose tokens are taken as they are
+//   name = "corp"                     # its group "x" is the directory's group "corp/x"
+//   issuer = "https://id.example/"    # exactly as its tokens say it
+//   audience = "api://pinaco"         # must be among theirs
+//   tenant = "…"                      # whose principals they are; the first one when left out
+//   subject_claim = "sub"
+//   name_claim = "name"
+//   groups_claim = "groups"
+//   auto_create = false               # make a principal of each subject at first sight
+//
 // Unknown names are refused, so that a typing error does not pass for a setting.
 #pragma once
 
@@ -19,6 +29,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "identity/identity.h"
 
 namespace pinaco::app {
 
@@ -41,6 +52,7 @@ struct Config {
   int replicas_max = 10;
   std::vector<std::string> names;
   std::vector<RegionConfig> regions;  // the first is the default home
+  std::vector<identity::TrustedIssuer> issuers = {};
 };
 
 // Three regions below the data folder; the first has three zones.

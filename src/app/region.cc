@@ -94,7 +94,10 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
       TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));
   pinaco->ca_file = paths.ca_file;
   pinaco->identity =
-      TRY(identity::Identity::open(*pinaco->model, data + "/keys", access::Access::welcome));
+      TRY(identity::Identity::open(*pinaco->model, data + "/keys",
+                                   identity::Options{.welcome = access::Access::welcome,
+                                                     .issuers = config.issuers,
+                                                     .hosts = certificate_names(config)}));
   const auto& directory = pinaco->identity->directory();
   pinaco->access = std::make_unique<access::Access>(*pinaco->model, directory);
   if (directory.first_credentials() && options.keep_credentials) {

@@ -89,7 +89,7 @@ std::optional<http::Reply> Login::answer(const http::Request& request, std::stri
                      : refusal(refuse(query.error()).error(), request, correlation);
   reply.headers.add("x-ms-request-id", desk_.model.random().uuid());
   reply.headers.add("client-request-id", correlation);
-  if (reply.status == 405) {
+  if (reply.status == 405 && !reply.headers.has("Allow")) {
     const bool is_post = shape.ends_with("token") || shape.ends_with("devicecode");
     reply.headers.add("Allow", is_post ? "POST" : "GET, HEAD");
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/hmac.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "identity/page.h"
 
@@ -56,6 +57,19 @@ http::Reply error_page(const Refusal& refusal) {
   return page_reply(
       refusal.status,
       {.title = "Sign-in", .text = fmt::format("AADSTS{}: {}", refusal.number, refusal.text)});
+}
+
+http::Reply wrong_method_page() {
+  auto reply = error_page(wrong_method("GET and POST").error());
+  reply.headers.add("Allow", "GET, HEAD, POST");
+  return reply;
+}
+
+// Those that the throttle lets through, so not many.
+void log_failure(const Refusal& refusal, const Where& where) {
+  if (refusal.number == 50053) return;
+  LOG(warning, "identity", "a sign-in from {} was refused: {} (AADSTS{})", where.peer,
+      refusal.error, refusal.number);
 }
 
 http::Reply with_cookies(http::Reply reply, std::vector<std::string> cookies) {
@@ -140,7 +154,7 @@ http::Reply SignInPages::authorize(const Where& where, std::string_view path, co
                                    const http::Request& request) {
   const bool is_post = request.method == "POST";
   if (!is_post && request.method != "GET" && request.method != "HEAD") {
-    return error_page(wrong_method("GET and POST").error());
+    return wrong_method_page();
   }
   const auto posted = is_post ? parse_form(request.body) : Result<Form>(query);
   if (!posted) return error_page(refuse(posted.error()).error());
@@ -172,7 +186,10 @@ http::Reply SignInPages::authorize(const Where& where, std::string_view path, co
   }
   const auto user = check_user(desk_, where, asked->client, std::string(field(*posted, "username")),
                                std::string(field(*posted, "password")));
-  if (!user) return sign_in_page(*asked, path, user.error().text, request);
+  if (!user) {
+    log_failure(user.error(), where);
+    return sign_in_page(*asked, path, user.error().text, request);
+  }
   Form answer;
   answer["code"] =
       desk_.codes.add({.client = asked->client.app_id,
@@ -236,7 +253,7 @@ http::Reply SignInPages::device_login(const Where& where, const http::Request& r
   if (request.method == "GET" || request.method == "HEAD") {
     return code_page("", request);
   }
-  if (request.method != "POST") return error_page(wrong_method("GET and POST").error());
+  if (request.method != "POST") return wrong_method_page();
   const auto form = parse_form(request.body);
   if (!form) return error_page(refuse(form.error()).error());
   return answer_device(where, *form, request);
@@ -267,7 +284,10 @@ http::Reply SignInPages::answer_device(const Where& where, const Form& form,
   }
   const auto user = check_user(desk_, where, *client, std::string(field(form, "username")),
                                std::string(field(form, "password")));
-  if (!user) return device_page(user_code, client->name, user.error().text, request);
+  if (!user) {
+    log_failure(user.error(), where);
+    return device_page(user_code, client->name, user.error().text, request);
+  }
   if (!desk_.devices.approve(user_code, {user->object_id, user->password_key})) {
     return code_page("That code is not known, or it has expired.", request);
   }

@@ -88,6 +88,15 @@ TEST_F(TrustedTest, ACallerIsMadeAtFirstSightAndKeepsItsId) {
   EXPECT_NE((*directory_->roster())->find_principal(caller->object_id), nullptr);
 }
 
+TEST_F(TrustedTest, ALongNameIsCutBetweenLetters) {
+  std::string name;
+  for (int i = 0; i < 200; i++) name += "\xe2\x82\xac";  // three bytes each
+  EXPECT_EQ(with("name", name), "accepted");
+  const auto opened = Directory::open(model_, {});  // reads all rows again
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(call(claims())->name.size(), 255U);
+}
+
 TEST_F(TrustedTest, WithoutAutoCreateThePrincipalMustBeThere) {
   corp_.auto_create = false;
   open({corp_});

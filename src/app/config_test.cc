@@ -1,0 +1,42 @@
+// The configuration file, read strictly.
+#include "app/config.h"
+
+#include <gtest/gtest.h>
+
+namespace pinaco::app {
+namespace {
+
+constexpr const char* issuer =
+    "[[issuers]]\nname = \"corp\"\nissuer = \"https://id.example\"\n"
+    "audience = \"pinaco\"\n";
+
+TEST(Config, ReadsTrustedIssuers) {
+  const auto config = parse_config(std::string(issuer) +
+                                       "groups_claim = \"roles\"\n"
+                                       "auto_create = true\n",
+                                   "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->issuers.size(), 1U);
+  const auto& read = config->issuers[0];
+  EXPECT_EQ(read.name, "corp");
+  EXPECT_EQ(read.issuer, "https://id.example");
+  EXPECT_EQ(read.audience, "pinaco");
+  EXPECT_EQ(read.tenant, "");
+  EXPECT_EQ(read.subject_claim, "sub");
+  EXPECT_EQ(read.groups_claim, "roles");
+  EXPECT_TRUE(read.auto_create);
+  EXPECT_FALSE(parse_config(issuer, "/data")->issuers[0].auto_create);
+  EXPECT_TRUE(parse_config("", "/data")->issuers.empty());
+}
+
+TEST(Config, RefusesAnIssuerThatIsNotWhole) {
+  for (const std::string& bad :
+       {std::string("[[issuers]]\nname = \"corp\"\n"), std::string("[issuers]\nname = \"corp\"\n"),
+        std::string("issuers = [1]\n"), issuer + std::string("auto_create = \"yes\"\n"),
+        issuer + std::string("audiences = \"x\"\n"), issuer + std::string("tenant = 1\n")}) {
+    EXPECT_FALSE(parse_config(bad, "/data")) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace pinaco::app
