@@ -33,6 +33,13 @@ std::string thumbprint(const X509* certificate, const EVP_MD* digest) {
   return to_base64url({bytes, size});
 }
 
+// MSAL for Python pads what the standard does not.
+std::string print_in(const Jwt& jwt, std::string_view name) {
+  auto print = text_claim(jwt.header, name).value_or("");
+  while (print.ends_with('=')) print.pop_back();
+  return print;
+}
+
 // Both what the record says and what the certificate itself says.
 bool is_current(const Certificate& record, const X509* certificate, WallTime now) {
   if (now >= record.end || now < record.start) return false;
@@ -92,8 +99,8 @@ Answer<std::string> Assertions::check_own(const Application& application, const 
                   "Client assertion application identifier doesn't match 'client_id' parameter: "
                   "'iss' and 'sub' must both be it.");
   }
-  const auto short_print = text_claim(jwt.header, "x5t").value_or("");
-  const auto long_print = text_claim(jwt.header, "x5t#S256").value_or("");
+  const auto short_print = print_in(jwt, "x5t");
+  const auto long_print = print_in(jwt, "x5t#S256");
   const auto now = clock_.now();
   for (const Certificate& record : application.certificates) {
     if (short_print.empty() && long_print.empty()) break;
@@ -178,7 +185,7 @@ bool Assertions::first_or_same(const std::string& id, const Jwt& jwt, std::strin
     order_.pop_front();
   }
   const auto [found, made] = seen_.try_emplace(
-      key, Seen{std::string(peer), digest, time_claim(jwt.claims, "exp").value_or(now)});
+      key, Seen{std::string(peer), digest, date_claim(jwt.claims, "exp").value_or(now)});
   if (made) order_.push_back(key);
   return made || (found->second.peer == peer && found->second.assertion == digest);
 }

@@ -68,6 +68,16 @@ TEST_F(AssertionTest, LogsInAsMsalDoes) {
   EXPECT_EQ(read->client_id, application_.app_id);
 }
 
+TEST_F(AssertionTest, MsalForPythonWritesFractionsAndPadsTheThumbprint) {
+  EXPECT_EQ(with("exp", static_cast<double>(now(600)) + 0.5), "200");
+  EXPECT_EQ(with("exp", static_cast<double>(now(-301)) - 0.5), "401 invalid_client 700024");
+  EXPECT_EQ(with("exp", 1e300), "401 invalid_client 700024");
+  EXPECT_EQ(with("exp", -1.5), "401 invalid_client 700024");
+  auto padded = header();
+  padded["x5t"] = OtherKey::print_of(certificate_, EVP_sha1()) + "=";
+  EXPECT_EQ(show(padded, claims()), "200");
+}
+
 TEST_F(AssertionTest, TakesEachFormOfItsTokenEndpointAndNoOther) {
   const std::string base(base_url);
   for (const std::string& good :

@@ -134,6 +134,14 @@ std::optional<WallTime> time_claim(const JsonObject& object, std::string_view na
   return WallTime(Seconds(value));
 }
 
+std::optional<WallTime> date_claim(const JsonObject& object, std::string_view name) {
+  const Json* found = object.if_contains(name);
+  if (found == nullptr || !found->is_double()) return time_claim(object, name);
+  const double value = found->get_double();
+  if (!(value >= 0 && value < static_cast<double>(year_10000))) return std::nullopt;
+  return WallTime(Seconds(static_cast<std::int64_t>(value)));
+}
+
 std::vector<std::string> texts_claim(const JsonObject& object, std::string_view name,
                                      std::size_t texts_max) {
   std::vector<std::string> texts;
@@ -149,12 +157,12 @@ std::vector<std::string> texts_claim(const JsonObject& object, std::string_view 
 }
 
 bool lives_now(const JsonObject& claims, WallTime now, Seconds skew, Seconds life_max) {
-  const auto expires = time_claim(claims, "exp");
+  const auto expires = date_claim(claims, "exp");
   if (!expires || now > *expires + skew) return false;
   WallTime from = now;
   for (const char* name : {"iat", "nbf"}) {
     if (!claims.contains(name)) continue;
-    const auto start = time_claim(claims, name);
+    const auto start = date_claim(claims, name);
     if (!start || *start > now + skew) return false;
     from = *start;
   }

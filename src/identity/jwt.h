@@ -35,6 +35,8 @@ std::optional<JsonObject> decode_object(std::string_view base64url);
 // Exact spelling only: "Alg" is not "alg". Empty texts and times beyond year 9999 are none.
 std::optional<std::string> text_claim(const JsonObject& object, std::string_view name);
 std::optional<WallTime> time_claim(const JsonObject& object, std::string_view name);
+// The same, and a fraction is cut off: RFC 7519 allows one and MSAL for Python writes it.
+std::optional<WallTime> date_claim(const JsonObject& object, std::string_view name);
 // A text, or a list of texts ("aud", "groups"): at most `texts_max` of them.
 std::vector<std::string> texts_claim(const JsonObject& object, std::string_view name,
                                      std::size_t texts_max);
