@@ -210,8 +210,9 @@ Result<bool> Access::allows(const identity::Caller& caller, std::string_view act
     if (subscription == nullptr || subscription->tenant != caller.tenant) return false;
   }
   const auto keys = TRY(scope_keys(caller.tenant, scope));
-  return TRY(rules())
-  ->allow(everybody->memberships(caller.object_id), action, keys);
+  const auto now = TRY(rules());
+  return now->allow(everybody->memberships(caller.object_id), action, keys) ||
+         now->allow(caller.groups, action, keys);
 }
 
 Result<> Access::may(const identity::Caller& caller, std::string_view action,
@@ -233,7 +234,8 @@ Result<bool> Access::sees_subscription(const identity::Caller& caller,
   const auto* found = everybody->find_subscription(subscription);
   if (found == nullptr || found->tenant != caller.tenant) return false;
   const std::string scope = "/subscriptions/" + found->id;
-  const auto& principals = everybody->memberships(caller.object_id);
+  auto principals = everybody->memberships(caller.object_id);
+  principals.insert(principals.end(), caller.groups.begin(), caller.groups.end());
   const auto now = TRY(rules());
   for (const auto& key : TRY(scope_keys(caller.tenant, scope))) {
     if (key == scope ? now->reach_below(principals, key)

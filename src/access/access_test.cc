@@ -63,6 +63,16 @@ TEST_F(AccessTest, RolesReachThroughFiveLevelsOfGroups) {
   EXPECT_EQ(cell(person), "---");
 }
 
+TEST_F(AccessTest, GroupsThatAnOutsideIssuerNamesCountToo) {
+  auto person = make();
+  const auto group = make(identity::PrincipalType::group);
+  give(group, reader_role, definition_);
+  EXPECT_EQ(cell(person), "---");
+  person.groups = {group.object_id};
+  EXPECT_EQ(cell(person), "-dv");
+  EXPECT_TRUE(*access_.sees_subscription(person, home_.subscription));
+}
+
 TEST_F(AccessTest, ACircleOfGroupsIsNoTrap) {
   const auto person = make();
   const auto first = make(identity::PrincipalType::group, {person.object_id});
