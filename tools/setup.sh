@@ -14,6 +14,8 @@ test='qemu-utils libnbd-dev libnbd-bin nbdkit sqlite3 openssl curl jq procps'
 demo='qemu-system-x86 debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio
   bsdextrautils'
 clients='azure-cli'
+# A Node.js from elsewhere brings its own npm, beside which Debian's cannot be installed.
+command -v npm >/dev/null || clients+=' nodejs npm'
 bench='borgbackup time liblz4-dev'
 
 wanted="$build $check $test $demo $clients"

@@ -1,40 +1,13 @@
 #!/bin/bash
 # The Azure command line, unmodified: from registering the cloud to deleting the version.
 . "$(dirname "$0")/../server.sh"
-command -v az >/dev/null || skip "az is missing (./dev setup)"
 start_server
-export AZURE_CONFIG_DIR=$work/azure AZURE_CORE_COLLECT_TELEMETRY=no AZURE_CORE_NO_COLOR=1
-export REQUESTS_CA_BUNDLE=$work/ca.pem
-credential() { jq -er ".$1" "$work/admin.json"; }
-ca=$(credential ca)
-[[ $ca == /* ]] || ca=$work/$ca
-cp "$ca" "$work/ca.pem"
+. "$(dirname "$0")/az_client.sh"
 
-# step WHAT... : runs az and shows how long it took; its output is in $work/out.
-step() {
-  local begin=$SECONDS
-  az "$@" -o json >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "az $*"; }
-  echo "ok: az ${*:1:4} ($((SECONDS - begin)) s)"
-}
-# is JQ WANTED: a value in the last answer.
-is() {
-  local got
-  got=$(jq -r "$1" "$work/out")
-  [[ $got == "$2" ]] || { cat "$work/out"; fail "$1 is '$got', not '$2'"; }
-}
-# refused CODE WHAT...: az ends with an error that names the code.
-refused() {
-  local code=$1
-  shift
-  ! az "$@" >"$work/out" 2>"$work/err" || fail "az $* was not refused"
-  grep -q "$code" "$work/err" || { cat "$work/err"; fail "az $*: no $code"; }
-  echo "ok: $code from az ${*:1:3}"
-}
-
+export AZURE_CONFIG_DIR=$work/azure
 step cloud register -n Pinaco --endpoint-resource-manager "$(credential endpoint)/"
 step cloud set -n Pinaco
-step login --service-principal -u "$(credential clientId)" -p "$(credential clientSecret)" \
-  --tenant "$(credential tenant)"
+sign_in "$(credential clientId)" "$(credential clientSecret)"
 is '.[0].state' Enabled
 step account list-locations
 home=$(jq -r '.[0].name' "$work/out") away=$(jq -r '.[1].name' "$work/out")

@@ -2,50 +2,10 @@
 # The Azure command line, unmodified, on the directory: applications, service principals, groups and
 # users, and a login as what was made.
 . "$(dirname "$0")/../server.sh"
-command -v az >/dev/null || skip "az is missing (./dev setup)"
 start_server
-export AZURE_CONFIG_DIR=$work/azure AZURE_CORE_COLLECT_TELEMETRY=no AZURE_CORE_NO_COLOR=1
-export REQUESTS_CA_BUNDLE=$work/ca.pem
-credential() { jq -er ".$1" "$work/admin.json"; }
-ca=$(credential ca)
-[[ $ca == /* ]] || ca=$work/$ca
-cp "$ca" "$work/ca.pem"
-
-# step WHAT... : runs az and shows how long it took; its output is in $work/out.
-step() {
-  local begin=$SECONDS
-  az "$@" -o json >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "az $*"; }
-  echo "ok: az ${*:1:4} ($((SECONDS - begin)) s)"
-}
-# is JQ WANTED: a value in the last answer.
-is() {
-  local got
-  got=$(jq -r "$1" "$work/out")
-  [[ $got == "$2" ]] || { cat "$work/out"; fail "$1 is '$got', not '$2'"; }
-}
-get() { jq -er "$1" "$work/out"; }
-# refused TEXT WHAT...: az ends with an error that says this.
-refused() {
-  local text=$1
-  shift
-  ! az "$@" -o json >"$work/out" 2>"$work/err" || fail "az $* was not refused"
-  grep -q "$text" "$work/err" || { cat "$work/err"; fail "az $*: no $text"; }
-  echo "ok: '$text' from az ${*:1:3}"
-}
-sign_in() { # ID SECRET
-  step login --service-principal -u "$1" -p "$2" --tenant "$tenant" --allow-no-subscriptions
-}
-
-# The Graph endpoint is in no flag of `az cloud register`: it takes the whole description.
-jq -n --arg u "$(credential endpoint)" '{endpoints: {management: "\($u)/", resourceManager: "\($u)/",
-  activeDirectory: "\($u)/adfs", activeDirectoryResourceId: "\($u)/", gallery: "\($u)/",
-  activeDirectoryGraphResourceId: "\($u)/", microsoftGraphResourceId: "\($u)/",
-  vmImageAliasDoc: "\($u)/aliases.json"}, suffixes: {storageEndpoint: ($u | ltrimstr("https://"))}}' \
-  >"$work/cloud.json"
+. "$(dirname "$0")/az_client.sh"
 tenant=$(credential tenant)
-step cloud register -n Pinaco --cloud-config "@$work/cloud.json"
-step cloud set -n Pinaco
-sign_in "$(credential clientId)" "$(credential clientSecret)"
+az_login azure "$(credential clientId)" "$(credential clientSecret)"
 
 # Applications and their passwords.
 step ad app create --display-name builder --web-redirect-uris https://builder.example/back
