@@ -21,6 +21,8 @@ class Builder {
   void add_app_credentials(CLI::App& app);
   void add_users();
   void add_groups();
+  void add_roles();
+  void add_sharing();
 
  private:
   static CLI::App& group(CLI::App& above, const std::string& name, const std::string& about) {
@@ -207,6 +209,62 @@ void Builder::add_groups() {
   }
 }
 
+void Builder::add_roles() {
+  auto& role = group(root_, "role", "Roles: who may do what, on a scope and all below it.");
+  const auto add_scope = [&](CLI::App& app, const std::string& otherwise) {
+    app.add_option("--on", options_.scope,
+                   "GALLERY[/DEFINITION[/VERSION]], or the id of a resource, group or "
+                   "subscription (" +
+                       otherwise + ")");
+    app.add_option("-g,--group", options_.group, "Resource group of the gallery (looked for)");
+  };
+  for (const bool giving : {true, false}) {
+    auto& change = leaf(
+        role, giving ? "assign" : "remove",
+        giving ? "Give somebody a role. It holds at once." : "Take a role away. It ends at once.",
+        giving ? "  pinaco role assign Reader --to ann --on linux/debian-12\n"
+                 "  pinaco role assign Contributor --to builders"
+               : "  pinaco role remove Reader --to ann --on linux/debian-12");
+    change.add_option("role", options_.name, "Name of a role; `pinaco role names` lists them")
+        ->required();
+    change
+        .add_option("--to", options_.other,
+                    "User, group or app: a name, user name, client id or object id")
+        ->required();
+    add_scope(change, "your subscription");
+  }
+  auto& list = leaf(role, "list", "List who has which role on a scope, and from where.",
+                    "  pinaco role list --on linux/debian-12");
+  add_scope(list, "your subscription");
+  leaf(role, "names", "List the roles that can be given.", "  pinaco role names");
+}
+
+void Builder::add_sharing() {
+  auto& share = group(root_, "share",
+                      "Share a gallery, to be read, with whole subscriptions and "
+                      "tenants.");
+  for (const bool adding : {true, false}) {
+    auto& change = leaf(
+        share, adding ? "add" : "remove",
+        adding ? "Share a gallery with subscriptions or tenants." : "End that for some of them.",
+        adding ? "  pinaco share add linux --subscription ID\n"
+                 "  pinaco share add linux --tenant ID"
+               : "  pinaco share remove linux --subscription ID");
+    name(change, "Gallery");
+    change.add_option("--subscription", options_.subscriptions, "Subscription's id; may repeat");
+    change.add_option("--tenant", options_.tenants, "Tenant's id; may repeat");
+    change.add_option("-g,--group", options_.group, "Resource group (looked for)");
+  }
+  for (const bool showing : {true, false}) {
+    auto& other = leaf(
+        share, showing ? "show" : "reset",
+        showing ? "Show with whom a gallery is shared." : "Share a gallery with nobody any more.",
+        showing ? "  pinaco share show linux" : "  pinaco share reset linux");
+    name(other, "Gallery");
+    other.add_option("-g,--group", options_.group, "Resource group (looked for)");
+  }
+}
+
 }  // namespace
 
 void add_directory_commands(CLI::App& root, DirectoryOptions& options,
@@ -217,6 +275,8 @@ void add_directory_commands(CLI::App& root, DirectoryOptions& options,
   builder.add_apps();
   builder.add_users();
   builder.add_groups();
+  builder.add_roles();
+  builder.add_sharing();
 }
 
 }  // namespace pinaco::app

@@ -178,7 +178,7 @@ Result<> directory(const DirectoryOptions& options, Connection& connection, Cons
                                    {"subscription create", create_subscription},
                                    {"subscription list", list_subscriptions},
                                    {"subscription rename", rename_subscription}};
-  for (const auto& more : {app_commands(), people_commands()}) {
+  for (const auto& more : {app_commands(), people_commands(), role_commands()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   for (const auto& each : all) {

@@ -1,5 +1,5 @@
 // `pinaco tenant`, `subscription`, `app`, `user` and `group`: who there is, over Pinaco's own
-// interface and Microsoft Graph's.
+// interface and Microsoft Graph's. `pinaco role` and `share`: who may see what.
 //
 // Secrets are printed once, when they are made, and kept nowhere. Errors: what the server said, and
 // for names that mean nothing or several things, what to do.
@@ -27,6 +27,10 @@ struct DirectoryOptions {
   std::string subject;
   std::string audience = "api://AzureADTokenExchange";
   std::vector<std::string> redirect_uris;
+  std::string scope;  // GALLERY[/DEFINITION[/VERSION]] or an id; empty: the subscription
+  std::string group;  // of the gallery
+  std::vector<std::string> subscriptions;  // to share with
+  std::vector<std::string> tenants;
   int days = 365;
   bool multi_tenant = false;
   bool yes = false;
@@ -49,6 +53,7 @@ struct NamedCommand {
 };
 std::vector<NamedCommand> app_commands();
 std::vector<NamedCommand> people_commands();
+std::vector<NamedCommand> role_commands();
 
 // "/v1.0/users?$filter=displayName eq 'x'", percent-encoded.
 std::string filter_path(std::string_view collection, std::string_view property,
@@ -56,6 +61,9 @@ std::string filter_path(std::string_view collection, std::string_view property,
 // The one object of a collection that has this display name.
 Result<Json> find_by_name(Connection& connection, std::string_view collection,
                           std::string_view what, std::string_view name);
+// The object id of whom a name means: an object id or client id, a user name, or the name of a
+// group, an app or a user.
+Result<std::string> find_principal(Connection& connection, const std::string& name);
 // Refuses without --yes, and says what would be deleted.
 Result<> check_yes(const DirectoryCall& call, std::string_view what);
 // The file, or standard input for "-", without the line's end.

@@ -132,36 +132,6 @@ std::string path_of_group(const Json& group) {
   return fmt::format("/v1.0/groups/{}", string_at(group, "id"));
 }
 
-// An object id or client id, a user name, or the name of a group or an app.
-Result<std::string> find_member(const DirectoryCall& call) {
-  auto& connection = call.connection;
-  const auto& name = call.options.other;
-  std::vector<Json> found;
-  if (arm::is_guid(name)) {
-    if (TRY(connection.find("/v1.0/groups/" + name)) ||
-        TRY(connection.find("/v1.0/users/" + name)) ||
-        TRY(connection.find("/v1.0/servicePrincipals/" + name))) {
-      return name;
-    }
-    found = TRY(connection.list(filter_path("servicePrincipals", "appId", name)));
-  } else if (name.find('@') != std::string::npos) {
-    if (auto user = TRY(connection.find("/v1.0/users/" + percent_encode(name)))) {
-      found.push_back(std::move(*user));
-    }
-  } else {
-    for (const char* collection : {"groups", "servicePrincipals", "users"}) {
-      for (auto& each : TRY(connection.list(filter_path(collection, "displayName", name)))) {
-        found.push_back(std::move(each));
-      }
-    }
-  }
-  if (found.size() == 1) return std::string(string_at(found[0], "id"));
-  return fail(found.empty() ? Kind::not_found : Kind::conflict,
-              fmt::format("{} users, groups or apps are known as '{}'. Use an object id: `pinaco "
-                          "user list`, `pinaco group list` and `pinaco app show` tell it.",
-                          found.size(), name));
-}
-
 Result<> create_group(const DirectoryCall& call) {
   const auto& options = call.options;
   std::string nickname;
@@ -218,7 +188,7 @@ Result<> delete_group(const DirectoryCall& call) {
 
 Result<> add_member(const DirectoryCall& call) {
   const auto group = TRY(get_group(call));
-  const auto member = TRY(find_member(call));
+  const auto member = TRY(find_principal(call.connection, call.options.other));
   const Json body =
       JsonObject{{"@odata.id", fmt::format("{}/v1.0/directoryObjects/{}",
                                            call.connection.login().endpoint, member)}};
@@ -231,7 +201,7 @@ Result<> add_member(const DirectoryCall& call) {
 
 Result<> remove_member(const DirectoryCall& call) {
   const auto group = TRY(get_group(call));
-  const auto member = TRY(find_member(call));
+  const auto member = TRY(find_principal(call.connection, call.options.other));
   TRY(call.connection.send("DELETE",
                            fmt::format("{}/members/{}/$ref", path_of_group(group), member)));
   call.console.print(
@@ -241,6 +211,39 @@ Result<> remove_member(const DirectoryCall& call) {
 }
 
 }  // namespace
+
+Result<std::string> find_principal(Connection& connection, const std::string& name) {
+  std::vector<Json> found;
+  if (arm::is_guid(name)) {
+    if (TRY(connection.find("/v1.0/groups/" + name)) ||
+        TRY(connection.find("/v1.0/users/" + name)) ||
+        TRY(connection.find("/v1.0/servicePrincipals/" + name))) {
+      return name;
+    }
+    found = TRY(connection.list(filter_path("servicePrincipals", "appId", name)));
+  } else if (name.find('@') != std::string::npos) {
+    if (auto user = TRY(connection.find("/v1.0/users/" + percent_encode(name)))) {
+      found.push_back(std::move(*user));
+    }
+  } else {
+    for (const char* collection : {"groups", "servicePrincipals", "users"}) {
+      for (auto& each : TRY(connection.list(filter_path(collection, "displayName", name)))) {
+        found.push_back(std::move(each));
+      }
+    }
+    if (found.empty()) {
+      const auto user = name + "@" + TRY(domain_of(connection));
+      if (auto one = TRY(connection.find("/v1.0/users/" + percent_encode(user)))) {
+        found.push_back(std::move(*one));
+      }
+    }
+  }
+  if (found.size() == 1) return std::string(string_at(found[0], "id"));
+  return fail(found.empty() ? Kind::not_found : Kind::conflict,
+              fmt::format("{} users, groups or apps are known as '{}'. Use an object id: `pinaco "
+                          "user list`, `pinaco group list` and `pinaco app show` tell it.",
+                          found.size(), name));
+}
 
 std::vector<NamedCommand> people_commands() {
   return {{"user create", create_user},

@@ -30,6 +30,18 @@ Result<std::string> find_group(Connection& connection, std::string_view gallery)
     if (!iequals(string_at(item, "name"), gallery)) continue;
     groups.push_back(TRY(arm::ResourceId::parse(string_at(item, "id"))).group);
   }
+  if (groups.empty()) {
+    // Who may only see a part of a gallery finds it by that part.
+    for (const char* part : {"galleries/images", "galleries/images/versions"}) {
+      for (const auto& item : TRY(connection.list(fmt::format(
+               "{}/resources?$filter=resourceType%20eq%20'Microsoft.Compute/{}'&api-version={}",
+               connection.subscription_path(), part, groups_api)))) {
+        const auto id = TRY(arm::ResourceId::parse(string_at(item, "id")));
+        if (!iequals(id.names.front(), gallery)) continue;
+        if (std::ranges::find(groups, id.group) == groups.end()) groups.push_back(id.group);
+      }
+    }
+  }
   if (groups.size() == 1) return groups.front();
   if (groups.empty()) {
     return fail(Kind::not_found,
