@@ -143,7 +143,26 @@ Result<> Access::welcome(identity::Edit& edit, const identity::FirstCredentials&
                                          .updated_by = first.object_id});
 }
 
+namespace {
+thread_local std::shared_ptr<const Rules> pinned_rules;
+}  // namespace
+
+OneView::OneView(const Access& access) {
+  // What cannot be read now is asked for again by whoever needs it, and refused there.
+  auto rules = access.rules();
+  auto roster = access.directory().roster();
+  if (!rules || !roster) return;
+  pinned_rules = std::move(*rules);
+  identity::Directory::pin(std::move(*roster));
+}
+
+OneView::~OneView() {
+  pinned_rules = nullptr;
+  identity::Directory::pin(nullptr);
+}
+
 Result<std::shared_ptr<const Rules>> Access::rules() const {
+  if (pinned_rules) return pinned_rules;
   const auto version = model_.access_version();
   const std::lock_guard lock(mutex_);
   if (rules_ && version_ == version) return rules_;
@@ -285,11 +304,15 @@ Result<> erase_assignments_of(model::Model& model, const Rules& rules, std::stri
   for (const auto& each : rules.assignments()) {
     if (iequals(each.principal, object_id)) by_shard[shard_of(each.scope)].push_back(each);
   }
+  constexpr std::size_t rows_a_step = 500;
   for (const auto& [shard, assignments] : by_shard) {
-    TRY(model.change(shard, [&](model::Change& change) -> Result<> {
-      for (const auto& each : assignments) TRY(erase_assignment(change, each));
-      return {};
-    }));
+    for (std::size_t from = 0; from < assignments.size(); from += rows_a_step) {
+      const std::size_t to = std::min(from + rows_a_step, assignments.size());
+      TRY(model.change(shard, [&](model::Change& change) -> Result<> {
+        for (std::size_t i = from; i < to; i++) TRY(erase_assignment(change, assignments[i]));
+        return {};
+      }));
+    }
   }
   return {};
 }

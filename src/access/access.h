@@ -54,6 +54,19 @@ class Rules {
   std::map<std::string, ManagementGroup> groups_;
 };
 
+class Access;
+
+// While it lives, this thread sees the rules and the directory as they were when it was made. For
+// requests that only read: they then never wait for the rules while they hold a reader of the
+// database, of which there are few.
+class OneView {
+ public:
+  explicit OneView(const Access& access);
+  OneView(const OneView&) = delete;
+  OneView& operator=(const OneView&) = delete;
+  ~OneView();
+};
+
 class Access {
  public:
   Access(model::Model& model, const identity::Directory& directory)

@@ -232,7 +232,8 @@ Result<std::string> find_principal(Connection& connection, const std::string& na
       }
     }
     if (found.empty()) {
-      const auto user = name + "@" + TRY(domain_of(connection));
+      const auto domain = TRY(domain_of(connection));
+      const auto user = name + "@" + domain;
       if (auto one = TRY(connection.find("/v1.0/users/" + percent_encode(user)))) {
         found.push_back(std::move(*one));
       }

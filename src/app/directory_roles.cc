@@ -190,6 +190,14 @@ Result<> change_sharing(const DirectoryCall& call, std::string_view operation) {
   Json body = JsonObject{{"operationType", operation}};
   if (operation != "Reset") {
     JsonArray groups;
+    for (const auto* ids : {&call.options.subscriptions, &call.options.tenants}) {
+      for (const auto& each : *ids) {
+        if (arm::is_guid(each)) continue;
+        return fail(Kind::invalid, fmt::format("'{}' is not the id of a subscription or a tenant: "
+                                               "`pinaco subscription list` shows ids.",
+                                               each));
+      }
+    }
     const auto add = [&](std::string_view type, const std::vector<std::string>& ids) {
       if (ids.empty()) return;
       groups.push_back(JsonObject{{"type", type}, {"ids", JsonArray(ids.begin(), ids.end())}});

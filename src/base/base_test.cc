@@ -77,5 +77,17 @@ TEST(Json, PathsIgnoreCaseAndMissNothing) {
   EXPECT_EQ(*parse_json(to_pretty(json)), json);
 }
 
+TEST(Text, KnowsUtf8AndCutsItBetweenCharacters) {
+  for (const char* good : {"", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+  }
+  for (const char* bad : {"\xff", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80", "\x80", "a\xe2\x82"}) {
+    EXPECT_FALSE(is_utf8(bad)) << bad;
+  }
+  EXPECT_EQ(cut_text("a\xc3\xa9", 2), "a");
+  EXPECT_EQ(cut_text("a\xc3\xa9", 3), "a\xc3\xa9");
+}
+
 }  // namespace
 }  // namespace pinaco

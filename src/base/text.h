@@ -35,4 +35,9 @@ std::optional<std::int64_t> parse_int(std::string_view text, std::int64_t low, s
 std::string human_size(std::uint64_t bytes);  // "486.3 MiB"
 bool constant_time_equal(std::string_view a, std::string_view b);
 
+// Whether it is UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
+bool is_utf8(std::string_view text);
+// At most bytes_max bytes of it, and no half of a character at the end.
+std::string_view cut_text(std::string_view text, std::size_t bytes_max);
+
 }  // namespace pinaco

@@ -118,10 +118,9 @@ Result<http::Reply> OwnInterface::subscriptions(const provider::Call& call, cons
                                          subscriptions_max));
   }
   // Its rows get a shard of their own with the first that is written.
-  const identity::Subscription made {
-    .id = parts_.model.random().uuid(), .tenant = call.caller.tenant,
-    .name = TRY(name_of(call.body, "name"))
-  };
+  auto name = TRY(name_of(call.body, "name"));
+  const identity::Subscription made{
+      .id = parts_.model.random().uuid(), .tenant = call.caller.tenant, .name = std::move(name)};
   TRY(directory.edit([&](identity::Edit& edit) { return edit.put(made); }));
   return json_reply(201, shown(made));
 }

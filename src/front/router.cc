@@ -81,6 +81,9 @@ http::Reply Front::answer(http::Request& request) {
 }
 
 http::Reply Front::answer_arm(const http::Request& request, const Target& target) {
+  std::optional<access::OneView> view;
+  const bool reads = request.method == "GET" || request.method == "HEAD" ||
+                     istarts_with(target.path, "/providers/Microsoft.ResourceGraph/");
   provider::Call call{.method = request.method,
                       .path = target.path,
                       .id = {},
@@ -96,9 +99,12 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
                       }};
   http::Reply reply;
   if (auto caller = parts_.identity.authenticate(request); !caller) {
-    reply = refuse_caller(caller.error(), target);
+    // Trouble of ours is no reason to throw a good token away.
+    reply = caller.error().kind == Kind::denied ? refuse_caller(caller.error(), target)
+                                                : error_reply(caller.error());
   } else {
     call.caller = std::move(*caller);
+    if (reads) view.emplace(parts_.access);
     auto body = parse_body(request);
     if (!body) {
       reply = error_reply(body.error());

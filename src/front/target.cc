@@ -32,6 +32,7 @@ Result<provider::Query> parse_query(std::string_view text) {
                            ? std::string()
                            : percent_decode(pair.substr(equal + 1), true);
     if (!name || !value) return fail(bad_request("The query has a broken percent escape."));
+    if (!is_utf8(*name) || !is_utf8(*value)) return fail(bad_request("The query is not UTF-8."));
     if (!query.emplace(to_lower(*name), *value).second) {
       return fail(bad_request(fmt::format("The query parameter '{}' appears twice.", *name)));
     }
@@ -53,6 +54,7 @@ Result<Target> parse_target(const http::Request& request, std::string_view schem
     if (part.empty()) continue;  // clients double slashes when their endpoint ends in one
     const auto segment = percent_decode(part);
     if (!segment) return fail(bad_request("The path has a broken percent escape."));
+    if (!is_utf8(*segment)) return fail(bad_request("The path is not UTF-8."));
     for (const char c : *segment) {
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/' || c == '\\') {
         return fail(bad_request("The path has a character that is not allowed in a segment."));

@@ -117,11 +117,12 @@ Result<Answer> create(const Call& call) {
     return fail(too_many("applications", identity::principals_max));
   }
   auto& random = call.model.random();
-  Application made {
-    .id = random.uuid(), .app_id = random.uuid(), .tenant = call.caller.tenant,
-    .name = TRY(get_text(call.body, "displayName"))
-    , .created = call.model.clock().now()
-  };
+  auto name = TRY(get_text(call.body, "displayName"));
+  Application made{.id = random.uuid(),
+                   .app_id = random.uuid(),
+                   .tenant = call.caller.tenant,
+                   .name = std::move(name),
+                   .created = call.model.clock().now()};
   TRY(read_into(call, made));
   TRY(call.directory.edit([&](Edit& edit) { return edit.put(made); }));
   return entity(call, "applications", show(made, call.tenant()), 201);

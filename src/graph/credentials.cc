@@ -273,9 +273,8 @@ Result<Answer> answer_federated(const Call& call, const Application& application
                 federated_json(FederatedCredential{}));
   }
   if (call.is("POST", 3)) {
-    FederatedCredential made {
-      .id = call.model.random().uuid(), .name = TRY(get_text(call.body, "name"))
-    };
+    auto name = TRY(get_text(call.body, "name"));
+    FederatedCredential made{.id = call.model.random().uuid(), .name = std::move(name)};
     if (!is_federated_name(made.name)) {
       return fail(
           bad_request("The 'name' of a federated credential has 3 to 120 letters, digits, "

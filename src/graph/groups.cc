@@ -75,12 +75,14 @@ Result<Answer> create(const Call& call) {
   if (call.everybody->principals().size() >= identity::principals_max) {
     return fail(too_many("principals", identity::principals_max));
   }
-  Principal made {
-    .object_id = call.model.random().uuid(), .tenant = call.caller.tenant,
-    .type = PrincipalType::group, .name = TRY(get_text(call.body, "displayName"))
-    , .nickname = TRY(get_text(call.body, "mailNickname"))
-    , .created = call.model.clock().now()
-  };
+  auto name = TRY(get_text(call.body, "displayName"));
+  auto nickname = TRY(get_text(call.body, "mailNickname"));
+  Principal made{.object_id = call.model.random().uuid(),
+                 .tenant = call.caller.tenant,
+                 .type = PrincipalType::group,
+                 .name = std::move(name),
+                 .nickname = std::move(nickname),
+                 .created = call.model.clock().now()};
   TRY(read_into(call, made));
   TRY(call.directory.edit([&](Edit& edit) { return edit.put(made); }));
   return entity(call, "groups", show(call, made), 201);

@@ -41,12 +41,14 @@ Result<Answer> create(const Call& call) {
   if (call.everybody->principals().size() >= identity::principals_max) {
     return fail(too_many("principals", identity::principals_max));
   }
-  const Principal made {
-    .object_id = call.model.random().uuid(), .tenant = call.caller.tenant,
-    .type = PrincipalType::service_principal, .name = application->name,
-    .enabled = TRY(find_bool(call.body, "accountEnabled"))
-    .value_or(true), .app_id = application->app_id, .created = call.model.clock().now()
-  };
+  const auto enabled = TRY(find_bool(call.body, "accountEnabled"));
+  const Principal made{.object_id = call.model.random().uuid(),
+                       .tenant = call.caller.tenant,
+                       .type = PrincipalType::service_principal,
+                       .name = application->name,
+                       .enabled = enabled.value_or(true),
+                       .app_id = application->app_id,
+                       .created = call.model.clock().now()};
   TRY(call.directory.edit([&](Edit& edit) { return edit.put(made); }));
   return entity(call, "servicePrincipals", show(call, made), 201);
 }

@@ -30,14 +30,16 @@ Result<std::optional<std::string>> find_password(const Call& call) {
 Result<Answer> create(const Call& call) {
   TRY(may_write(call, "users"));
   const auto& body = call.body;
-  Principal made {
-    .object_id = call.model.random().uuid(), .tenant = call.caller.tenant,
-    .type = PrincipalType::user, .name = TRY(get_text(body, "displayName"))
-    , .user_name = TRY(get_text(body, "userPrincipalName"))
-    , .mail = TRY(find_text(body, "mail"))
-    .value_or(""), .nickname = TRY(get_text(body, "mailNickname"))
-    , .created = call.model.clock().now()
-  };
+  Principal made;
+  made.name = TRY(get_text(body, "displayName"));
+  made.user_name = TRY(get_text(body, "userPrincipalName"));
+  const auto mail = TRY(find_text(body, "mail"));
+  made.mail = mail.value_or("");
+  made.nickname = TRY(get_text(body, "mailNickname"));
+  made.object_id = call.model.random().uuid();
+  made.tenant = call.caller.tenant;
+  made.type = PrincipalType::user;
+  made.created = call.model.clock().now();
   const auto enabled = TRY(find_bool(body, "accountEnabled"));
   if (!enabled) {
     return fail(

@@ -186,7 +186,9 @@ Answer<Client> check_client(Desk& desk, const Where& where, const Form& form,
                   "presented.");
   }
   // Only a secret can be guessed; a signature cannot, and is not locked out by others' guesses.
-  const std::string account = "client " + client.app_id;
+  // Made secrets cannot be guessed, so only the address that fails is held back: nobody locks an
+  // application out from elsewhere.
+  const std::string account = fmt::format("client {} {}", client.app_id, peer_name(where));
   Answer<std::string> good;
   if (!shown.secret.empty()) {
     if (const auto wait = desk.throttle.blocked(account, Throttle::account_failures_max)) {

@@ -71,6 +71,9 @@ class Directory {
 
   // As of the last change that any caller of this process has seen answered.
   Result<std::shared_ptr<const Roster>> roster() const;
+  // Makes this thread see that roster, whatever changes, until it is given none: a request that
+  // reads rows must not wait for the directory's while it holds a reader of the database.
+  static void pin(std::shared_ptr<const Roster> roster);
   // The function may be called again and must have no other effect.
   Result<> edit(const std::function<Result<>(Edit&)>& function);
 

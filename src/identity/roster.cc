@@ -1,6 +1,6 @@
 #include "identity/roster.h"
 
-#include <algorithm>
+#include <unordered_set>
 
 #include "base/text.h"
 
@@ -54,11 +54,12 @@ void Roster::finish() {
   }
   for (const auto& [id, principal] : principals_) {
     std::vector<std::string> all{id};
+    std::unordered_set<std::string_view> seen{id};
     for (std::size_t i = 0; i < all.size(); i++) {
       const auto found = holders.find(all[i]);
       if (found == holders.end()) continue;
       for (const auto& group : found->second) {
-        if (std::ranges::find(all, group) == all.end()) all.push_back(group);
+        if (seen.insert(group).second) all.push_back(group);
       }
     }
     memberships_[id] = std::move(all);

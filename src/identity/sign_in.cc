@@ -127,12 +127,11 @@ bool SignInPages::is_protected(std::string_view what, const Form& form, const Wh
 Answer<SignInPages::Authorization> SignInPages::parse_authorization(const Form& form) const {
   const auto client_id = field(form, "client_id");
   if (client_id.empty()) return missing_field("client_id");
-  Authorization asked = {
-    .client = TRY(find_client(desk_, client_id)),
-    .redirect_uri = std::string(field(form, "redirect_uri")),
-    .mode = std::string(field(form, "response_mode")),
-    .form = {}
-  };
+  auto client = TRY(find_client(desk_, client_id));
+  Authorization asked = {.client = std::move(client),
+                         .redirect_uri = std::string(field(form, "redirect_uri")),
+                         .mode = std::string(field(form, "response_mode")),
+                         .form = {}};
   if (asked.redirect_uri.empty()) return missing_field("redirect_uri");
   if (!may_redirect(asked.client, asked.redirect_uri)) {
     return refuse(400, "invalid_request", 50011,

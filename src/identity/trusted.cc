@@ -22,14 +22,6 @@ std::unexpected<Error> invalid(std::string why) {
       Error{.kind = Kind::denied, .message = std::move(why), .code = "InvalidAuthenticationToken"});
 }
 
-// Where to cut a text of UTF-8: half a letter would make the row unreadable.
-std::size_t whole_letters(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text.size();
-  std::size_t size = bytes_max;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) size--;
-  return size;
-}
-
 }  // namespace
 
 std::string outside_object_id(std::string_view issuer, std::string_view subject) {
@@ -135,7 +127,7 @@ Result<Principal> TrustedIssuers::principal_of(const TrustedIssuer& trusted,
                     .name = text_claim(claims, trusted.name_claim).value_or(subject),
                     // Nobody's choice: it must not take the name of another user.
                     .user_name = id + "@" + trusted.name};
-  made.name.resize(whole_letters(made.name, name_bytes_max));
+  made.name = cut_text(made.name, name_bytes_max);
   TRY(directory_.edit([&](Edit& edit) -> Result<> {
     if (TRY(edit.find_principal(id))) return {};
     made.created = edit.change().now();

@@ -224,7 +224,12 @@ Result<std::size_t> Change::prune_operations(WallTime before, std::size_t operat
 
 Result<> Change::put_fact(std::string_view name, const Json& value) {
   touched_access_ = touched_access_ || name.starts_with(access_facts);
-  return transaction_.put(std::string(facts_prefix) + std::string(name), to_text(value));
+  const std::string text = to_text(value);
+  // What could not be read back must not get in: one such row would fail whoever reads them all.
+  if (!is_utf8(name) || !is_utf8(text)) {
+    return fail(Kind::invalid, "The text is not UTF-8 and cannot be kept.");
+  }
+  return transaction_.put(std::string(facts_prefix) + std::string(name), text);
 }
 
 Result<> Change::erase_fact(std::string_view name) {

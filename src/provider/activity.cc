@@ -63,8 +63,7 @@ What what_of(const Call& call) {
 }
 
 std::string cut(std::string text) {
-  if (text.size() > text_bytes_max) text.resize(text_bytes_max);
-  return text;
+  return std::string(cut_text(text, text_bytes_max));
 }
 
 // The oldest, when there are too many or they are too old.

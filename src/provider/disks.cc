@@ -130,8 +130,7 @@ Result<> prepare_copy(Draft& draft) {
     return fail(arm::invalid_parameter(
         path, fmt::format("The source '{}' must be a managed disk or snapshot.", text)));
   }
-  TRY(draft.call.may_link(
-      disk ? "Microsoft.Compute/disks/read" : "Microsoft.Compute/snapshots/read", id));
+  TRY(may_take(draft.call, id, disk ? "disks" : "snapshots"));
   const auto source = TRY(draft.find_linked(id));
   if (!source) return fail(arm::resource_not_found(id));
   if (source->location != draft.wanted.location) {

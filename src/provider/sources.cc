@@ -42,7 +42,7 @@ Result<arm::ResourceId> parse_source(std::string_view text, std::string_view pat
 // The row of a source, which may be in another subscription.
 Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& id,
                                     std::string_view type) {
-  TRY(draft.call.may_link(fmt::format("Microsoft.Compute/{}/read", type), id));
+  TRY(may_take(draft.call, id, type));
   auto row = TRY(draft.find_linked(id));
   if (!row) return fail(not_found(id.text()));
   return std::move(*row);
@@ -237,6 +237,12 @@ void write_sizes(Json& properties, const JsonArray& contents) {
 }
 
 }  // namespace
+
+Result<> may_take(const Call& call, const arm::ResourceId& source, std::string_view type) {
+  TRY(call.may_link(fmt::format("Microsoft.Compute/{}/read", type), source));
+  if (type != "disks" && type != "snapshots") return {};
+  return call.may_link(fmt::format("Microsoft.Compute/{}/beginGetAccess/action", type), source);
+}
 
 Result<Json> content_of_disk(const model::Resource& disk) {
   const auto state = string_at(disk.properties, "diskState");

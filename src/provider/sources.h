@@ -21,6 +21,11 @@ Result<std::optional<model::Resource>> find_latest(const World& world, const mod
                                                    std::string_view location);
 Error image_not_available(std::string_view reference, std::string_view location);
 
+// Whether the caller may take the bytes of a disk or snapshot, or of a version ("disks",
+// "galleries/images/versions"). Reading a disk is not reading its bytes: those take what
+// beginGetAccess takes, or a copy would be the way around it.
+Result<> may_take(const Call& call, const arm::ResourceId& source, std::string_view type);
+
 // The stored content of a disk or snapshot; an error that says what to do when it has none yet.
 Result<Json> content_of_disk(const model::Resource& disk);
 
