@@ -184,6 +184,17 @@ TEST_F(AccessTest, ARefusalSaysWhoWhatAndWhereInArmsWords) {
                 "credentials.");
 }
 
+TEST_F(AccessTest, ARequestThatReadsSeesOneViewAndTheNextOneTheChange) {
+  const auto person = make();
+  const auto given = give(person, reader_role, gallery_);
+  {
+    const OneView view(access_);
+    take(given);
+    EXPECT_EQ(cell(person), "gdv");
+  }
+  EXPECT_EQ(cell(person), "---");
+}
+
 TEST_F(AccessTest, WhatWasAllowedOnAResourceGoesWithIt) {
   const auto person = make();
   const auto id = *arm::ResourceId::parse(gallery_);
