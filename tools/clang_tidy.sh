@@ -8,7 +8,8 @@ database=build/release/compile_commands.json
 clean=.cache/clang-tidy
 [[ -e $database ]] || { echo "no $database; run ./dev build" >&2; exit 1; }
 mkdir -p "$clean"
-# The build's precompiled headers and some of its warnings are the compiler's own: clang refuses them.
+# The build's precompiled headers and some of its warnings are the compiler's own, and clang refuses
+# them.
 sed -E 's/ -Winvalid-pch| -include [^ "]*cmake_pch\.hxx| -Wno-[^ "]+//g' "$database" \
   >"$clean/compile_commands.json"
 
