@@ -58,6 +58,7 @@ void Roster::finish() {
     for (std::size_t i = 0; i < all.size(); i++) {
       const auto found = holders.find(all[i]);
       if (found == holders.end()) continue;
+      visits_ += found->second.size();
       for (const auto& group : found->second) {
         if (seen.insert(group).second) all.push_back(group);
       }

@@ -29,6 +29,8 @@ class Roster {
   const Principal* find_user(std::string_view user_name) const;
   // The object id itself and those of all groups that it is in, through groups of groups too.
   const std::vector<std::string>& memberships(std::string_view object_id) const;
+  // How many links from a group's member to the group finish() followed.
+  std::size_t visits() const { return visits_; }
 
   // In the order of their ids.
   const std::map<std::string, Tenant, std::less<>>& tenants() const { return tenants_; }
@@ -49,6 +51,7 @@ class Roster {
   std::unordered_map<std::string, std::string> service_principals_;  // tenant/app_id -> object id
   std::unordered_map<std::string, std::string> users_;               // user name -> object id
   std::unordered_map<std::string, std::vector<std::string>> memberships_;
+  std::size_t visits_ = 0;
 };
 
 }  // namespace pinaco::identity
