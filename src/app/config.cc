@@ -57,11 +57,14 @@ Result<> read_text(const toml::table& table, std::string_view name, std::string&
 }
 
 Result<> read_server(const toml::table& table, Config& config) {
-  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max"}));
+  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max",
+                          "shared_subscriptions_max", "shared_tenants_max"}));
   TRY(read_text(table, "address", config.address));
   TRY(read_number(table, "port", 0, 65535, config.port));
   TRY(read_number(table, "nbd_port", 0, 65535, config.nbd_port));
   TRY(read_number(table, "replicas_max", 1, 100, config.replicas_max));
+  TRY(read_number(table, "shared_subscriptions_max", 0, 1000, config.shared_subscriptions_max));
+  TRY(read_number(table, "shared_tenants_max", 0, 1000, config.shared_tenants_max));
   if (const auto* node = table.get("names"); node != nullptr && !node->is_array()) {
     return fail(bad(*node, "names = [\"…\"] is a list of texts."));
   }

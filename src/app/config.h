@@ -6,6 +6,8 @@
 //   nbd_port = 10809           # NBD; 0 takes a free one
 //   names = ["images.example"] # further names for the certificate
 //   replicas_max = 10          # of a version in a region
+//   shared_subscriptions_max = 30  # that a gallery is shared with
+//   shared_tenants_max = 5
 //
 //   [[region]]
 //   name = "westeurope"
@@ -50,6 +52,8 @@ struct Config {
   int port = 8443;
   int nbd_port = 10809;
   int replicas_max = 10;
+  int shared_subscriptions_max = 30;  // that a gallery is shared with
+  int shared_tenants_max = 5;
   std::vector<std::string> names;
   std::vector<RegionConfig> regions;  // the first is the default home
   std::vector<identity::TrustedIssuer> issuers = {};

@@ -38,5 +38,17 @@ TEST(Config, RefusesAnIssuerThatIsNotWhole) {
   }
 }
 
+TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
+  const auto usual = parse_config("", "/data");
+  EXPECT_EQ(usual->shared_subscriptions_max, 30);
+  EXPECT_EQ(usual->shared_tenants_max, 5);
+  const auto config =
+      parse_config("[server]\nshared_subscriptions_max = 100\nshared_tenants_max = 0\n", "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->shared_subscriptions_max, 100);
+  EXPECT_EQ(config->shared_tenants_max, 0);
+  EXPECT_FALSE(parse_config("[server]\nshared_tenants_max = -1\n", "/data"));
+}
+
 }  // namespace
 }  // namespace pinaco::app

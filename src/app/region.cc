@@ -26,6 +26,8 @@ Result<std::shared_ptr<store::Region>> open_region(const RegionConfig& config, C
 provider::World world_of(const Config& config) {
   provider::World world;
   world.replicas_max = config.replicas_max;
+  world.shared_subscriptions_max = static_cast<std::size_t>(config.shared_subscriptions_max);
+  world.shared_tenants_max = static_cast<std::size_t>(config.shared_tenants_max);
   for (const auto& region : config.regions) {
     provider::Location location{
         .name = region.name, .display_name = region.display_name, .zones = {}};
