@@ -21,11 +21,13 @@
 //   TENANT other      another tenant with a subscription, {S:other}, {T:other}, and its
 //                     administrator as AS other; {T} is the first tenant's id
 //   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
+//   LATER 60          the clock that people read goes on by 60 seconds
 //   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" lines before the body are headers
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -56,6 +58,17 @@ std::vector<std::string> scripts() {
   return names;
 }
 
+// The system's clock, which can be put forward.
+class LaterClock final : public Clock {
+ public:
+  WallTime now() const override { return system_clock().now() + Seconds(later_.load()); }
+  SteadyTime steady() const override { return system_clock().steady(); }
+  void put_forward(std::int64_t seconds) { later_ += seconds; }
+
+ private:
+  std::atomic<std::int64_t> later_ = 0;
+};
+
 class Conformance : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -67,7 +80,7 @@ class Conformance : public testing::TestWithParam<std::string> {
                          {.data_folder = folder_,
                           .work = {.pause = Milliseconds(20), .purge_after = Seconds(0)},
                           .in_memory = true},
-                         system_clock(), system_random());
+                         clock_, system_random());
     ASSERT_TRUE(started) << started.error().message;
     pinaco_ = std::move(*started);
     client_ = http::make_client({.ca_file = pinaco_->ca_file});
@@ -264,6 +277,7 @@ class Conformance : public testing::TestWithParam<std::string> {
 
   std::string folder_, base_, subscription_, token_, where_, link_;
   Bytes uploaded_;
+  LaterClock clock_;
   std::unique_ptr<Pinaco> pinaco_;
   std::unique_ptr<http::Client> client_;
   http::Answer answer_;
@@ -293,6 +307,10 @@ void Conformance::play(const std::string& path) {
     if (line == "SWEEP") {
       const auto swept = pinaco_->workers->sweep();
       ASSERT_TRUE(swept) << swept.error().message;
+      continue;
+    }
+    if (line.starts_with("LATER ")) {
+      clock_.put_forward(parse_int(line.substr(6), 0, 3000).value_or(0));
       continue;
     }
     if (line.starts_with("UPLOAD ")) {

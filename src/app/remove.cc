@@ -25,6 +25,24 @@ Result<> collect(Connection& connection, const arm::ResourceId& id,
   return {};
 }
 
+// The server refuses a gallery that is shared, but only after all that is in it is gone.
+Result<> check_not_shared(Connection& connection, const arm::ResourceId& id) {
+  if (to_lower(id.type()) != "galleries") return {};
+  const auto gallery = TRY(connection.find(path_of(id) + "&$select=Permissions"));
+  if (!gallery) return {};
+  const Json* groups = find_path(*gallery, "properties.sharingProfile.groups");
+  const bool direct = groups != nullptr && groups->is_array() && !groups->get_array().empty();
+  if (!direct && !bool_at(*gallery,
+                          "properties.sharingProfile.communityGalleryInfo."
+                          "communityGalleryEnabled")) {
+    return {};
+  }
+  return fail(Kind::conflict,
+              fmt::format("{} is shared. Nothing was deleted; `pinaco share reset {}` ends the "
+                          "sharing.",
+                          id.name(), id.name()));
+}
+
 }  // namespace
 
 Result<> remove(const DeleteOptions& options, Connection& connection, Console& console) {
@@ -40,6 +58,7 @@ Result<> remove(const DeleteOptions& options, Connection& connection, Console& c
   if (!TRY(connection.find(path_of(id)))) {
     return fail(Kind::not_found, fmt::format("There is no {}.", options.name));
   }
+  TRY(check_not_shared(connection, id));
   std::vector<arm::ResourceId> going;
   TRY(collect(connection, id, going));
   if (!options.yes) {

@@ -10,6 +10,7 @@ namespace pinaco::provider {
 namespace {
 
 constexpr std::size_t grants_max = 16;
+constexpr std::int64_t grant_seconds_max = 60 * 24 * 3600;
 
 // ----------------------------------------------------------------------------------
 
@@ -71,14 +72,24 @@ std::string grant_fact(std::string_view grant) {
   return fmt::format("grant/{}", grant);
 }
 
-Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
-  if (!TRY(live_grants(change, disk)).empty()) {
+Result<> check_no_links(const model::View& view, const model::Resource& disk, WallTime now) {
+  const Json* grants = find_path(disk.internal, "grants");
+  if (grants == nullptr) return {};
+  for (const Json& grant : grants->get_array()) {
+    const auto fact = TRY(view.find_fact(grant_fact(std::string(grant.get_string()))));
+    const auto expires = fact ? parse_iso8601(string_at(*fact, "expires")) : std::nullopt;
+    if (!expires || *expires <= now) continue;
     return fail(arm::error(
         Kind::conflict, "OperationNotAllowed",
         fmt::format("Disk {} cannot be deleted since there is an active shared access signature "
                     "outstanding for disk {}. Revoke it first (az disk revoke-access).",
                     disk.id.name(), disk.id.name())));
   }
+  return {};
+}
+
+Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
+  TRY(check_no_links(change, disk, change.now()));
   auto ended = disk;
   return revoke_grants(change, ended);
 }
@@ -86,8 +97,9 @@ Result<> remove_disk(const Call&, model::Change& change, const model::Resource& 
 Result<Outcome> begin_access(const Call& call) {
   const auto access = string_at(call.body, "access");
   const auto seconds = int_at(call.body, "durationInSeconds", 3600);
-  if (seconds < 1 || seconds > 4'294'967'295) {
-    return fail(arm::out_of_range("grantAccessData.durationInSeconds", seconds, 1, 4'294'967'295));
+  if (seconds < 1 || seconds > grant_seconds_max) {
+    return fail(
+        arm::out_of_range("grantAccessData.durationInSeconds", seconds, 1, grant_seconds_max));
   }
   Outcome outcome{.status = 202, .location_header = true};
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {

@@ -239,7 +239,7 @@ const ResourceType galleries{
     .schema = &gallery_schema,
     .check_name = arm::check_gallery_name,
     .prepare = prepare_gallery,
-    .removing = check_not_community,
+    .removing = check_not_shared,
     .show = show_gallery,
     .actions = gallery_actions,
 };

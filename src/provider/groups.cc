@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "provider/disk_access.h"
 #include "provider/platform.h"
 
 namespace pinaco::provider {
@@ -40,6 +41,18 @@ Result<Json> tags_of(const Call& call) {
   if (tags == nullptr || tags->is_null()) return Json(nullptr);
   TRY(arm::check_tags(*tags));
   return *tags;
+}
+
+// What refuses to be deleted by itself keeps the whole group, before anything of it is erased.
+Result<> check_contents(const Call& call, model::Change& change, const arm::ResourceId& group) {
+  for (const auto& row : TRY(change.list_group(group.group))) {
+    const auto* type = find_type(row.id.provider, row.id.type());
+    if (type == nullptr || type->removing == nullptr) continue;
+    // The others' only check.
+    TRY(type->removing == remove_disk ? check_no_links(change, row, change.now())
+                                      : type->removing(call, change, row));
+  }
+  return {};
 }
 
 }  // namespace
@@ -120,6 +133,7 @@ Result<Outcome> delete_group(const Call& call) {
       outcome.operation = TRY(change.find_operation(group.operation));
       return {};
     }
+    TRY(check_contents(call, change, group.id));
     outcome.operation = TRY(change.start(model::Operation{.resource = group.id,
                                                           .task = "delete_group",
                                                           .surface = "operationresults",

@@ -271,13 +271,15 @@ Result<> check_sharing(Draft& draft) {
   return check_prefix(string_at(properties, prefix));
 }
 
-Result<> check_not_community(const Call&, model::Change&, const model::Resource& gallery) {
-  if (!bool_at(gallery.properties, enabled_path)) return {};
-  return fail(
-      not_allowed(fmt::format("The gallery '{}' is shared with the community. Reset its "
-                              "sharing (operationType Reset of the action share) before "
-                              "it is deleted.",
-                              gallery.id.name())));
+Result<> check_not_shared(const Call&, model::Change&, const model::Resource& gallery) {
+  if (!is_shared(gallery.properties)) return {};
+  return fail(not_allowed(fmt::format(
+      "The gallery '{}' is shared {}. Reset its sharing (operationType Reset of the action share, "
+      "or pinaco share reset {}) before it is deleted.",
+      gallery.id.name(),
+      permissions_of(gallery.properties) == "Community" ? "with the community"
+                                                        : "with subscriptions or tenants",
+      gallery.id.name())));
 }
 
 void show_sharing(const Call& call, const model::Resource& gallery, JsonObject& properties) {

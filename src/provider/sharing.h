@@ -13,9 +13,8 @@ namespace pinaco::provider {
 Result<Outcome> share_gallery(const Call& call);
 // What a PUT or PATCH may say of it.
 Result<> check_sharing(Draft& draft);
-// A community gallery is not deleted before it is reset.
-Result<> check_not_community(const Call& call, model::Change& change,
-                             const model::Resource& gallery);
+// A gallery that is shared is not deleted before it is reset. Changes nothing.
+Result<> check_not_shared(const Call& call, model::Change& change, const model::Resource& gallery);
 // Groups only when they are asked for.
 void show_sharing(const Call& call, const model::Resource& gallery, JsonObject& properties);
 
