@@ -39,7 +39,7 @@ Result<> print_log(const LogOptions& options, Connection& connection, Console& c
       "{}/providers/Microsoft.Insights/eventtypes/management/values?api-version=2015-04-01&"
       "$filter={}",
       connection.subscription_path(), percent_encode(filter))));
-  Table table{{"TIME", "WHO", "WHAT", "RESOURCE", "OUTCOME"}};
+  Table table{{"TIME", "WHO", "FROM", "WHAT", "RESOURCE", "OUTCOME"}};
   JsonArray document;
   for (const auto& event : events) {
     const auto name = string_at(event, "claims.name");
@@ -47,6 +47,7 @@ Result<> print_log(const LogOptions& options, Connection& connection, Console& c
     table.push_back(
         {std::string(string_at(event, "eventTimestamp").substr(0, 19)),
          std::string(name.empty() ? string_at(event, "caller") : name),
+         std::string(string_at(event, "httpRequest.clientIpAddress")),
          std::string(string_at(event, "operationName.value")),
          without_subscription(string_at(event, "resourceId")),
          fmt::format("{} {}{}{}", string_at(event, "status.value"),

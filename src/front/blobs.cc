@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "front/blob_words.h"
+#include "front/holder.h"
 
 namespace pinaco::front {
 namespace {
@@ -28,6 +29,7 @@ struct Blobs::Grant {
   bool write = false;
   std::string region;
   Json lun;
+  Json holder;         // whose right it is, of Pinaco's own links; null of those of ARM
   std::string upload;  // the disk's unique id while bytes are taken, else empty
   std::uint64_t upload_bytes = 0;
 };
@@ -88,6 +90,7 @@ Result<Blobs::Grant> Blobs::find_grant(const Target& target) const {
               .resource = {},
               .region = {},
               .lun = nullptr,
+              .holder = nullptr,
               .upload = {}};
   const auto good = sign("", grant.subscription, grant.id);
   const auto given = fmt::format("/blob/{}/{}?sv=2018-03-28&sr=b&si={}&sig={}", grant.subscription,
@@ -104,6 +107,7 @@ Result<Blobs::Grant> Blobs::find_grant(const Target& target) const {
     grant.write = string_at(*fact, "access") == "Write";
     grant.region = string_at(*fact, "region");
     if (const Json* lun = find_path(*fact, "lun")) grant.lun = *lun;
+    if (const Json* holder = find_path(*fact, "by")) grant.holder = *holder;
     const auto row = TRY(view.find(grant.resource));
     // Another resource of the same name is not what the link was made for.
     if (!row || provider::identity_of(*row) != string_at(*fact, "of")) {
@@ -115,6 +119,9 @@ Result<Blobs::Grant> Blobs::find_grant(const Target& target) const {
     }
     return {};
   }));
+  if (!grant.holder.is_null() && !TRY(still_may(parts_, grant.holder, grant.resource))) {
+    return fail(auth_failed("Whoever made the link may no longer read what it opens."));
+  }
   return grant;
 }
 
@@ -125,6 +132,7 @@ Result<bool> Blobs::is_live(const Grant& grant) const {
     .has_value();
     return {};
   }));
+  if (live && !grant.holder.is_null()) return still_may(parts_, grant.holder, grant.resource);
   return live;
 }
 

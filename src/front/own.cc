@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
 #include "base/text.h"
+#include "front/holder.h"
 
 namespace pinaco::front {
 namespace {
 
-constexpr std::size_t exports_max = 256;
-constexpr std::int64_t link_seconds = 24 * 3600;
+constexpr Seconds link_longest = Seconds(24 * 3600);
+constexpr std::size_t links_max = 64;  // of a resource
+constexpr std::size_t erased_max = 400;
 
 Error not_here(const Target& target) {
   return arm::error(Kind::not_found, "NotFound",
@@ -24,20 +25,6 @@ Result<const Json*> lun_of(const provider::Call& call) {
   if (lun == nullptr || lun->is_null()) return nullptr;
   if (lun->is_int64()) return lun;
   return fail(arm::invalid_parameter("lun", "The lun must be a whole number."));
-}
-
-// "10.0.0.5" of "https://10.0.0.5:8443".
-std::string host_of(std::string_view base_url) {
-  auto host = base_url.substr(base_url.find("//") + 2);
-  const auto colon = host.rfind(':');
-  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
-    host = host.substr(0, colon);
-  }
-  return std::string(host);
-}
-
-std::string export_fact(std::string_view name) {
-  return fmt::format("export/{}", name);
 }
 
 }  // namespace
@@ -80,34 +67,6 @@ Result<arm::ResourceId> OwnInterface::resource_of(const provider::Call& call, st
   return id;
 }
 
-Result<> OwnInterface::restore_exports() {
-  for (const auto& subscription : TRY(parts_.model.shards())) {
-    TRY(parts_.model.change(subscription, [&](model::Change& view) -> Result<> {
-      for (const auto& [fact, value] : TRY(view.facts("export/"))) {
-        const auto name = fact.substr(fact.rfind('/') + 1);
-        const auto id = arm::ResourceId::parse(string_at(value, "resource"));
-        const auto row = id ? TRY(view.find(*id)) : std::nullopt;
-        if (!row || provider::identity_of(*row) != string_at(value, "of")) {
-          TRY(view.erase_fact(fact));
-          continue;
-        }
-        const Json* lun = find_path(value, "lun");
-        auto opened = blobs_.open_resource(*id, string_at(value, "region"),
-                                           lun == nullptr ? Json(nullptr) : *lun);
-        if (!opened) {
-          LOG(warning, "front", "an export of {} is not offered again: {}", id->text(),
-              opened.error().message);
-          continue;
-        }
-        parts_.nbd.add(name, {.disk = opened->disk, .description = id->text()});
-        exports_[name] = *id;
-      }
-      return {};
-    }));
-  }
-  return {};
-}
-
 http::Reply OwnInterface::answer(const provider::Call& call, const Target& target) {
   auto done = dispatch(call, target);
   return done ? std::move(*done) : error_reply(done.error());
@@ -119,11 +78,10 @@ Result<http::Reply> OwnInterface::dispatch(const provider::Call& call, const Tar
   if (call.method == "GET" && parts[2] == "regions" && parts.size() == 3) return regions();
   if (call.method == "GET" && parts[2] == "contents" && parts.size() == 3) return contents(call);
   if (call.method == "POST" && parts[2] == "links" && parts.size() == 3) return make_link(call);
-  if (call.method == "POST" && parts[2] == "exports" && parts.size() == 3) return make_export(call);
   if (call.method == "DELETE" && parts[2] == "links" && parts.size() == 4) {
     return end_link(call, to_lower(parts[3]));
   }
-  if (parts[2] == "exports" && parts.size() == 4) return use_export(call, parts[3]);
+  if (parts[2] == "exports") return exports(call, target);
   if (parts[2] == "tenants" && parts.size() == 3) return tenants(call);
   if (parts[2] == "subscriptions" && parts.size() <= 4) return subscriptions(call, target);
   return fail(not_here(target));
@@ -190,25 +148,38 @@ Result<http::Reply> OwnInterface::contents(const provider::Call& call) {
 
 Result<http::Reply> OwnInterface::make_link(const provider::Call& call) {
   const auto id = TRY(resource_of(call, string_at(call.body, "id"), "beginGetAccess/action"));
+  TRY(parts_.access.check_locks(id.text(), false));
+  const auto duration = TRY(duration_of(call.body, link_longest, link_longest));
   const Json* lun = TRY(lun_of(call));
   const auto opened = TRY(blobs_.open_resource(id, string_at(call.body, "region"),
                                                lun == nullptr ? Json(nullptr) : *lun));
   const std::string grant = parts_.model.random().uuid();
-  const auto expires = parts_.model.clock().now() + std::chrono::seconds(link_seconds);
+  const auto expires = parts_.model.clock().now() + duration;
   TRY(parts_.model.change(id.subscription, [&](model::Change& change) -> Result<> {
     // Links that are over leave their rows behind; the next one clears them.
+    std::size_t count = 0;
+    std::size_t erased = 0;
+    JsonArray live;
     for (const auto& [fact, value] : TRY(change.facts("grant/"))) {
       const auto until = parse_iso8601(string_at(value, "expires"));
-      if (!until || *until <= change.now()) TRY(change.erase_fact(fact));
+      if (!until || *until <= change.now()) {
+        if (erased++ < erased_max) TRY(change.erase_fact(fact));
+      } else if (iequals(string_at(value, "resource"), id.text())) {
+        live.emplace_back(fact.substr(fact.rfind('/') + 1));
+        count++;
+      }
+    }
+    if (count >= links_max) {
+      return fail(arm::error(Kind::quota, "OperationNotAllowed",
+                             fmt::format("'{}' has {} links already. End some, or wait until they "
+                                         "are over.",
+                                         id.text(), count)));
     }
     auto row = TRY(change.get(id));
     if (iequals(id.types.front(), "disks") || iequals(id.types.front(), "snapshots")) {
       // So that revoking the access to the disk ends this link as well.
-      Json grants = find_path(row.internal, "grants") != nullptr
-                        ? *find_path(row.internal, "grants")
-                        : Json(JsonArray());
-      grants.get_array().emplace_back(grant);
-      set_path(row.internal, "grants", grants);
+      live.emplace_back(grant);
+      set_path(row.internal, "grants", live);
       TRY(change.put(row));
     }
     return change.put_fact("grant/" + grant,
@@ -217,6 +188,7 @@ Result<http::Reply> OwnInterface::make_link(const provider::Call& call) {
                                       {"access", "Read"},
                                       {"region", opened.region},
                                       {"lun", lun == nullptr ? Json(nullptr) : *lun},
+                                      {"by", holder_of(call.caller)},
                                       {"expires", to_iso8601(expires)}});
   }));
   return json_reply(201, JsonObject{{"accessSAS", call.sign(id.subscription, grant)},
@@ -244,74 +216,27 @@ Result<http::Reply> OwnInterface::end_link(const provider::Call& call, const std
   return http::Reply{.status = 204};
 }
 
-Result<http::Reply> OwnInterface::make_export(const provider::Call& call) {
-  const auto id = TRY(resource_of(call, string_at(call.body, "id"), "beginGetAccess/action"));
-  const Json* lun = TRY(lun_of(call));
-  const auto opened = TRY(blobs_.open_resource(id, string_at(call.body, "region"),
-                                               lun == nullptr ? Json(nullptr) : *lun));
-  // The name is what lets a client in: 128 random bits, never used twice.
-  const std::string name = parts_.model.random().hex(16);
-  {
-    const std::lock_guard lock(mutex_);
-    if (exports_.size() >= exports_max) {
-      return fail(
-          arm::error(Kind::quota, "OperationNotAllowed",
-                     fmt::format("There are {} NBD exports already. Delete some.", exports_max)));
-    }
-    exports_[name] = id;
+Result<http::Reply> OwnInterface::exports(const provider::Call& call, const Target& target) {
+  const auto& parts = target.segments;
+  if (parts.size() == 3 && call.method == "GET") return exports_.list(call);
+  if (parts.size() == 3 && call.method == "POST") {
+    const auto id = TRY(resource_of(call, string_at(call.body, "id"), "beginGetAccess/action"));
+    TRY(lun_of(call));
+    TRY(parts_.access.check_locks(id.text(), false));
+    return exports_.make(call, id);
   }
-  const auto kept = parts_.model.change(id.subscription, [&](model::Change& change) -> Result<> {
-    const auto row = TRY(change.get(id));
-    return change.put_fact(export_fact(name),
-                           JsonObject{{"resource", id.text()},
-                                      {"of", provider::identity_of(row)},
-                                      {"region", opened.region},
-                                      {"lun", lun == nullptr ? Json(nullptr) : *lun}});
-  });
-  if (!kept) {
-    const std::lock_guard lock(mutex_);
-    exports_.erase(name);
-    return fail(kept.error());
-  }
-  parts_.nbd.add(name, {.disk = opened.disk, .description = id.text()});
-  return json_reply(201,
-                    JsonObject{{"name", name},
-                               {"uri", fmt::format("nbd://{}:{}/{}",
-                                                   parts_.nbd_host.empty() ? host_of(call.base_url)
-                                                                           : parts_.nbd_host,
-                                                   parts_.nbd.port(), name)},
-                               {"region", opened.region},
-                               {"imageDigest", opened.image},
-                               {"sizeBytes", opened.disk->size_bytes()}});
-}
-
-Result<http::Reply> OwnInterface::use_export(const provider::Call& call, const std::string& name) {
-  arm::ResourceId id;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = exports_.find(name);
-    if (found == exports_.end()) {
-      return fail(arm::error(Kind::not_found, "NotFound", "There is no such export."));
-    }
-    id = found->second;
-  }
+  if (parts.size() != 4) return fail(not_here(target));
+  const std::string& name = parts[3];
+  const auto id = TRY(exports_.resource_of(name));
   TRY(resource_of(call, id.text(), "beginGetAccess/action"));
-  if (call.method == "GET") {
-    return json_reply(
-        200,
-        JsonObject{{"name", name}, {"id", id.text()}, {"bytesRead", parts_.nbd.bytes_read(name)}});
+  if (call.method == "GET") return exports_.show(name);
+  if (call.method == "DELETE") return exports_.end(name);
+  if (call.method == "PATCH") {
+    TRY(parts_.access.check_locks(id.text(), false));
+    return exports_.renew(call, name);
   }
-  if (call.method != "DELETE") {
-    return fail(
-        arm::error(Kind::invalid, "HttpMethodNotSupported", "An export has GET and DELETE."));
-  }
-  TRY(parts_.model.change(id.subscription, [&](model::Change& change) -> Result<> {
-    return change.erase_fact(export_fact(name));
-  }));
-  parts_.nbd.revoke(name);
-  const std::lock_guard lock(mutex_);
-  exports_.erase(name);
-  return http::Reply{.status = 204};
+  return fail(
+      arm::error(Kind::invalid, "HttpMethodNotSupported", "An export has GET, PATCH and DELETE."));
 }
 
 }  // namespace pinaco::front

@@ -2,18 +2,20 @@
 //
 //   GET    /pinaco/v1/regions                  regions, places, bytes used
 //   GET    /pinaco/v1/contents?id=             image digest, blocks, bytes and copies per region
-//   POST   /pinaco/v1/links {id,region,lun}    a signed read link to a version or disk as a VHD;
-//                                            DELETE …/links/{name} ends it
-//   POST   /pinaco/v1/exports {id,region,lun}  an NBD address; GET and DELETE …/exports/{name}
+//   POST   /pinaco/v1/links {id,region,lun,durationInSeconds}
+//                                            a signed read link to a version or disk as a VHD, for
+//                                            a day at most; DELETE …/links/{name} ends it
+//   POST   /pinaco/v1/exports {id,region,lun,durationInSeconds}
+//                                            an NBD address, for 24 hours unless said, 7 days at
+//                                            most; GET, and GET, PATCH {durationInSeconds} (from
+//                                            now on) and DELETE …/exports/{name}
 //   POST   /pinaco/v1/tenants {name, subscription}   by the first tenant's administrators: another
 //                                            tenant, and its administrator's credentials; GET
 //   POST   /pinaco/v1/subscriptions {name}     in the caller's tenant; GET; PATCH …/{id} {name}
 #pragma once
 
-#include <map>
-#include <mutex>
-
 #include "front/blobs.h"
+#include "front/exports.h"
 #include "front/front.h"
 #include "front/target.h"
 
@@ -21,9 +23,12 @@ namespace pinaco::front {
 
 class OwnInterface {
  public:
-  OwnInterface(const Parts& parts, const Blobs& blobs) : parts_(parts), blobs_(blobs) {}
+  OwnInterface(const Parts& parts, const Blobs& blobs)
+      : parts_(parts), blobs_(blobs), exports_(parts, blobs) {}
 
-  Result<> restore_exports();
+  Result<> restore_exports() { return exports_.restore(); }
+  // After something was deleted: an export may have gone with it.
+  void look_after_exports() { exports_.look_soon(); }
   http::Reply answer(const provider::Call& call, const Target& target);
   // The subscription as it is spelled in rows; SubscriptionNotFound otherwise.
   Result<std::string> check_subscription(const identity::Caller& caller, std::string_view id) const;
@@ -34,8 +39,7 @@ class OwnInterface {
   Result<http::Reply> contents(const provider::Call& call);
   Result<http::Reply> make_link(const provider::Call& call);
   Result<http::Reply> end_link(const provider::Call& call, const std::string& grant);
-  Result<http::Reply> make_export(const provider::Call& call);
-  Result<http::Reply> use_export(const provider::Call& call, const std::string& name);
+  Result<http::Reply> exports(const provider::Call& call, const Target& target);
   Result<http::Reply> tenants(const provider::Call& call);
   Result<http::Reply> subscriptions(const provider::Call& call, const Target& target);
   Result<arm::ResourceId> resource_of(const provider::Call& call, std::string_view text,
@@ -43,8 +47,7 @@ class OwnInterface {
 
   const Parts& parts_;
   const Blobs& blobs_;
-  std::mutex mutex_;
-  std::map<std::string, arm::ResourceId> exports_;
+  Exports exports_;
 };
 
 }  // namespace pinaco::front

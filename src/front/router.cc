@@ -124,6 +124,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
   }
   if (request.method != "GET" && request.method != "HEAD" && reply.status < 300) {
     parts_.workers.kick();
+    if (request.method == "DELETE") own_->look_after_exports();
   }
   const std::string id = parts_.model.random().uuid();
   record(call, reply, id);

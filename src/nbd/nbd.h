@@ -26,6 +26,8 @@ namespace pinaco::nbd {
 struct Export {
   std::shared_ptr<const DiskReader> disk;
   std::string description = {};
+  // Asked once for each connection, before it is served; from its thread. Empty: everybody may.
+  std::function<bool()> may_open = {};
 };
 
 struct ServerOptions {

@@ -151,6 +151,8 @@ class ServerOnThreads final : public Server {
     }
     // revoke() marks the entry before it looks for connections: one of the two sees the other.
     if (negotiated->entry->revoked) return session.end();
+    const auto& may_open = negotiated->entry->export_.may_open;
+    if (may_open && !may_open()) return session.end();
     session.serve(std::move(*negotiated));
   }
 

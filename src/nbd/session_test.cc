@@ -148,6 +148,18 @@ TEST(NbdRevoke, EndsAnOpenConnectionAndTheName) {
   EXPECT_TRUE(bystander.chunk());
 }
 
+TEST(NbdRevoke, AnExportThatMayNoLongerBeOpenedServesNoNewConnection) {
+  const Served served;
+  std::atomic<bool> may = true;
+  served.server->add("asked", {.disk = served.disk, .may_open = [&] { return may.load(); }});
+  const auto before = served.open(true, "asked");
+  ASSERT_TRUE(before.send(BareClient::request(Command::read, 1, 0, 512)));
+  EXPECT_TRUE(before.chunk());
+  may = false;
+  const auto after = served.open(true, "asked");
+  EXPECT_EQ(after.is_closed(), true);
+}
+
 TEST(NbdRevoke, DropsAReadInFlightWithoutAnAnswer) {
   for (const bool stop : {false, true}) {
     Gated gated({}, fail(Kind::cancelled, "the reader was closed"));
