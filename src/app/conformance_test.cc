@@ -22,6 +22,7 @@
 //                     administrator as AS other; {T} is the first tenant's id
 //   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
 //   LATER 60          the clock that people read goes on by 60 seconds
+//   RULES 1200 ID     as many role assignments on the scope
 //   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" lines before the body are headers
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -143,6 +144,26 @@ class Conformance : public testing::TestWithParam<std::string> {
     texts_["{T:" + name + "}"] = made->tenant;
     texts_["{oid:" + name + "}"] = made->object_id;
     log_in(name, made->tenant, made->client_id, made->client_secret);
+  }
+
+  void put_rules(std::int64_t count, const std::string& scope) {
+    const auto& first = *pinaco_->identity->directory().first_credentials();
+    while (count > 0) {
+      const auto put = pinaco_->model->change(first.subscription, [&](model::Change& change) {
+        Result<> done;
+        for (std::int64_t i = 0; i < std::min<std::int64_t>(count, 500) && done; i++) {
+          done = access::put_rule(change, access::RoleAssignment{.id = change.random().uuid(),
+                                                                 .tenant = first.tenant,
+                                                                 .scope = scope,
+                                                                 .role = {},
+                                                                 .principal = first.object_id,
+                                                                 .principal_type = "User"});
+        }
+        return done;
+      });
+      ASSERT_TRUE(put) << put.error().message;
+      count -= 500;
+    }
   }
 
   void TearDown() override {
@@ -311,6 +332,13 @@ void Conformance::play(const std::string& path) {
     }
     if (line.starts_with("LATER ")) {
       clock_.put_forward(parse_int(line.substr(6), 0, 3000).value_or(0));
+      continue;
+    }
+    if (line.starts_with("RULES ")) {
+      const auto words = split(line, ' ');
+      ASSERT_EQ(words.size(), 3U) << line;
+      put_rules(parse_int(words[1], 1, 4000).value_or(1), expand(std::string(words[2])));
+      if (HasFatalFailure()) return;
       continue;
     }
     if (line.starts_with("UPLOAD ")) {

@@ -20,6 +20,7 @@ constexpr std::int64_t events_max = 100'000;
 constexpr std::size_t pruned_max = 4;  // at each new one, so that pruning always keeps up
 constexpr std::size_t text_bytes_max = 2048;
 constexpr std::size_t page_rows = 200;
+constexpr std::int64_t refusals_max = 20;  // rows of one caller a minute; the rest are counted
 
 std::string name_of(WallTime time) {
   const auto micros = std::max<std::int64_t>(
@@ -76,6 +77,31 @@ Result<std::int64_t> prune(model::Change& change, std::int64_t count) {
     count--;
   }
   return count;
+}
+
+// A refusal that is the caller's last one again, or one too many in this minute, is counted in the
+// row of the last one: whoever is refused as fast as he can ask does not push out what was done.
+// Whether that is so; the fact "activity-refused/<caller>" knows the row.
+Result<bool> fold_refusal(model::Change& change, const std::string& oid, const Json& event,
+                          const std::string& name) {
+  const auto minute = std::chrono::floor<std::chrono::minutes>(change.now()).time_since_epoch();
+  const auto fact = "activity-refused/" + oid;
+  const auto known = TRY(change.find_fact(fact));
+  const bool now = known && int_at(*known, "minute") == minute.count();
+  const std::string last_name(now ? string_at(*known, "row") : std::string_view());
+  auto last = now ? TRY(change.find_fact(last_name)) : std::nullopt;
+  const auto rows = last ? int_at(*known, "rows") : 0;
+  const auto same = [&](const char* member) {
+    return string_at(*last, member) == string_at(event, member);
+  };
+  if (last && (rows >= refusals_max || (same("operation") && same("resource") && same("code")))) {
+    set_path(*last, "repeated", int_at(*last, "repeated") + 1);
+    TRY(change.put_fact(last_name, *last));
+    return true;
+  }
+  TRY(change.put_fact(fact,
+                      JsonObject{{"minute", minute.count()}, {"row", name}, {"rows", rows + 1}}));
+  return false;
 }
 
 struct Condition {
@@ -174,6 +200,9 @@ Json show_event(const Call& call, std::string_view name, const Json& event) {
   const auto user = bool_at(event, "user");
   JsonObject properties{{"statusCode", fmt::to_string(int_at(event, "http"))}};
   if (failed) properties["statusMessage"] = string_at(event, "code");
+  if (const auto times = int_at(event, "repeated"); times > 0) {
+    properties["repeated"] = fmt::to_string(times);  // refusals after this one, not shown
+  }
   return JsonObject{
       {"authorization", JsonObject{{"action", operation}, {"scope", resource}}},
       {"caller", string_at(event, user ? "name" : "oid")},
@@ -256,26 +285,27 @@ Result<> record_activity(const Call& call, const Event& event) {
   const bool failed = event.status >= 400;
   return call.model.change(subscription->id, [&](model::Change& change) -> Result<> {
     const auto now = change.now();
+    const auto name = fmt::format("{}-{:06}", name_of(now), number);
+    const Json row = JsonObject{{"time", to_iso8601(now)},
+                                {"oid", call.caller.object_id},
+                                {"name", call.caller.name},
+                                {"app", call.caller.client_id},
+                                {"user", call.caller.is_user},
+                                {"ip", call.caller.peer.substr(0, call.caller.peer.rfind(':'))},
+                                {"method", call.method},
+                                {"operation", cut(what.operation)},
+                                {"resource", cut(what.resource)},
+                                {"status", failed                ? "Failed"
+                                           : event.status == 202 ? "Accepted"
+                                                                 : "Succeeded"},
+                                {"http", event.status},
+                                {"code", cut(event.code)},
+                                {"correlation", event.correlation}};
+    if (failed && TRY(fold_refusal(change, call.caller.object_id, row, name))) return {};
     const auto counted = TRY(change.find_fact(count_fact));
     const auto count = TRY(prune(change, counted ? int_at(*counted, "count") + 1 : 1));
     TRY(change.put_fact(count_fact, JsonObject{{"count", count}}));
-    return change.put_fact(
-        fmt::format("{}-{:06}", name_of(now), number),
-        JsonObject{{"time", to_iso8601(now)},
-                   {"oid", call.caller.object_id},
-                   {"name", call.caller.name},
-                   {"app", call.caller.client_id},
-                   {"user", call.caller.is_user},
-                   {"ip", call.caller.peer.substr(0, call.caller.peer.rfind(':'))},
-                   {"method", call.method},
-                   {"operation", cut(what.operation)},
-                   {"resource", cut(what.resource)},
-                   {"status", failed                ? "Failed"
-                              : event.status == 202 ? "Accepted"
-                                                    : "Succeeded"},
-                   {"http", event.status},
-                   {"code", cut(event.code)},
-                   {"correlation", event.correlation}});
+    return change.put_fact(name, row);
   });
 }
 

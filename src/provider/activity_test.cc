@@ -99,6 +99,24 @@ TEST_F(ActivityTest, ForgetsWhatIsOlderThanNinetyDays) {
   EXPECT_EQ(listed(), std::vector<std::string>{"new"});
 }
 
+TEST_F(ActivityTest, CountsARefusalThatIsRepeatedInOneRow) {
+  for (int i = 0; i < 50; i++) record("same", 403);
+  EXPECT_EQ(listed(), std::vector<std::string>{"same"});
+  const auto outcome = list_activity(call("GET", ""));
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(string_at(outcome->body.at("value").at(0), "properties.repeated"), "49");
+  clock_.advance(std::chrono::minutes(1));
+  record("same", 403);
+  EXPECT_EQ(listed().size(), 2U);
+}
+
+TEST_F(ActivityTest, RefusalsOfOneCallerHaveTwentyRowsAMinute) {
+  for (int i = 0; i < 100; i++) record("g" + std::to_string(i), 403);
+  record("done");
+  EXPECT_EQ(listed().size(), 21U);
+  EXPECT_EQ(listed().front(), "done");
+}
+
 TEST_F(ActivityTest, RecordsNothingForCallersOfAnotherTenant) {
   auto other = call("PUT", "/resourceGroups/g");
   other.caller.tenant = "another";

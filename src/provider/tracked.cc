@@ -11,6 +11,7 @@ namespace pinaco::provider {
 namespace {
 
 constexpr std::size_t page_rows = 100;
+constexpr std::size_t rules_a_step = 400;  // a transaction has at most 1,000 writes
 
 constexpr std::string_view envelope_members[] = {
     "id",   "name",     "type", "location",         "tags",       "properties", "sku", "zones",
@@ -220,6 +221,16 @@ Result<std::vector<std::string>> children_of(const model::View& view, const arm:
   return names;
 }
 
+// Some of the roles and locks on a resource; whether there may be more. Change::erase() takes those
+// that are left.
+Result<bool> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
+  const auto prefix = model::rules_prefix(id.key());
+  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
+                                             rules_a_step));  // '0' comes after '/'
+  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
+  return some.size() == rules_a_step;
+}
+
 }  // namespace
 
 const Location* World::find_location(std::string_view any_spelling) const {
@@ -291,8 +302,10 @@ Result<Outcome> get_resource(const ResourceType& type, const Call& call) {
 
 Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
   Outcome outcome{.status = 204};
-  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+  bool more = false;
+  const auto step = [&](model::Change& change) -> Result<> {
     outcome = Outcome{.status = 204};
+    more = false;
     const auto current = TRY(change.find(call.id));
     if (!current) return {};
     if (!current->operation.empty()) return fail(busy_with(*current));
@@ -306,6 +319,8 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
                       join(children, ", "))));
     }
     if (type.removing != nullptr) TRY(type.removing(call, change, *current));
+    more = TRY(erase_some_rules(change, current->id));
+    if (more) return {};
     TRY(change.erase(current->id));
     outcome.status = 202;
     outcome.location_header = true;
@@ -315,7 +330,11 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
                                           .location = current->location,
                                           .state = model::OperationState::succeeded}));
     return {};
-  }));
+  };
+  // Every step asks again whether it may go; what ends in between has fewer rights on it, not more.
+  do {
+    TRY(call.model.change(call.id.subscription, step));
+  } while (more);
   return outcome;
 }
 
