@@ -56,8 +56,24 @@ Result<> read_text(const toml::table& table, std::string_view name, std::string&
   return {};
 }
 
+Result<> read_texts(const toml::table& table, std::string_view name,
+                    std::vector<std::string>& into) {
+  const toml::node* node = table.get(name);
+  if (node == nullptr) return {};
+  const auto* list = node->as_array();
+  if (list == nullptr) {
+    return fail(bad(*node, fmt::format("{} = [\"…\"] is a list of texts.", name)));
+  }
+  for (const auto& each : *list) {
+    const auto text = each.value_exact<std::string>();
+    if (!text) return fail(bad(each, fmt::format("{} are texts.", name)));
+    into.push_back(*text);
+  }
+  return {};
+}
+
 Result<> read_server(const toml::table& table, Config& config) {
-  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max",
+  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max", "issuer_hosts",
                           "shared_subscriptions_max", "shared_tenants_max"}));
   TRY(read_text(table, "address", config.address));
   TRY(read_number(table, "port", 0, 65535, config.port));
@@ -65,17 +81,8 @@ Result<> read_server(const toml::table& table, Config& config) {
   TRY(read_number(table, "replicas_max", 1, 100, config.replicas_max));
   TRY(read_number(table, "shared_subscriptions_max", 0, 1000, config.shared_subscriptions_max));
   TRY(read_number(table, "shared_tenants_max", 0, 1000, config.shared_tenants_max));
-  if (const auto* node = table.get("names"); node != nullptr && !node->is_array()) {
-    return fail(bad(*node, "names = [\"…\"] is a list of texts."));
-  }
-  if (const auto* names = table.get_as<toml::array>("names")) {
-    for (const auto& name : *names) {
-      const auto text = name.value_exact<std::string>();
-      if (!text) return fail(bad(name, "names are texts."));
-      config.names.push_back(*text);
-    }
-  }
-  return {};
+  TRY(read_texts(table, "names", config.names));
+  return read_texts(table, "issuer_hosts", config.issuer_hosts);
 }
 
 Result<RegionConfig> read_region(const toml::table& table, const std::string& data_folder,

@@ -8,6 +8,7 @@
 //   replicas_max = 10          # of a version in a region
 //   shared_subscriptions_max = 30  # that a gallery is shared with
 //   shared_tenants_max = 5
+//   issuer_hosts = ["id.lan"]  # in a private network, where issuers of federated credentials may be
 //
 //   [[region]]
 //   name = "westeurope"
@@ -55,6 +56,7 @@ struct Config {
   int shared_subscriptions_max = 30;  // that a gallery is shared with
   int shared_tenants_max = 5;
   std::vector<std::string> names;
+  std::vector<std::string> issuer_hosts = {};
   std::vector<RegionConfig> regions;  // the first is the default home
   std::vector<identity::TrustedIssuer> issuers = {};
 };

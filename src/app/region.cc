@@ -99,7 +99,8 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
       TRY(identity::Identity::open(*pinaco->model, data + "/keys",
                                    identity::Options{.welcome = access::Access::welcome,
                                                      .issuers = config.issuers,
-                                                     .hosts = certificate_names(config)}));
+                                                     .hosts = certificate_names(config),
+                                                     .issuer_hosts = config.issuer_hosts}));
   const auto& directory = pinaco->identity->directory();
   pinaco->access = std::make_unique<access::Access>(*pinaco->model, directory);
   if (directory.first_credentials() && options.keep_credentials) {

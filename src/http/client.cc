@@ -1,13 +1,16 @@
 // The client over libcurl's easy interface; its handle keeps the connections.
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <cstdlib>
 #include <mutex>
 
 #include "base/text.h"
+#include "http/address.h"
 #include "http/http.h"
 #include "http/syntax.h"
 
@@ -137,6 +140,20 @@ int on_progress(void* exchange, curl_off_t, curl_off_t down, curl_off_t, curl_of
   return static_cast<Exchange*>(exchange)->progress(down + up) ? 0 : 1;
 }
 
+// Opens the socket of a connection, if its address is public.
+curl_socket_t open_public(void*, curlsocktype, curl_sockaddr* address) {
+  ByteView bytes;
+  if (address->family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address->addr);
+    bytes = {reinterpret_cast<const std::uint8_t*>(&v4->sin_addr), 4};
+  } else if (address->family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address->addr);
+    bytes = {reinterpret_cast<const std::uint8_t*>(&v6->sin6_addr), 16};
+  }
+  if (!is_public_address(bytes)) return CURL_SOCKET_BAD;
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 // "host:port" of a URL, for messages: paths and queries may hold secrets.
 std::string place_of(const std::string& url) {
   const std::unique_ptr<CURLU, EasyDeleter> parts(curl_url());
@@ -196,6 +213,8 @@ void ClientImpl::set_defaults() {
   set(CURLOPT_BUFFERSIZE, 256L << 10);
   set(CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.total_timeout.count()));
+  if (options_.public_only) set(CURLOPT_OPENSOCKETFUNCTION, open_public);
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_USERAGENT, "pinaco");
   if (!options_.ca_file.empty()) {
@@ -209,7 +228,7 @@ void ClientImpl::set_defaults() {
   const std::string no_proxy = given == nullptr     ? direct
                                : trim(given) == "*" ? std::string("*")
                                                     : direct + "," + given;
-  set(CURLOPT_NOPROXY, no_proxy.c_str());
+  set(CURLOPT_NOPROXY, options_.public_only ? "*" : no_proxy.c_str());
   set(CURLOPT_ERRORBUFFER, reason_);
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, on_progress);

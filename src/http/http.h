@@ -108,6 +108,10 @@ struct ClientOptions {
   Milliseconds connect_timeout = Seconds(10);
   Milliseconds stall_timeout = Seconds(60);  // without a byte moving
   std::uint64_t body_bytes_max = 64 << 20;   // of an answer that is kept in memory
+  Milliseconds total_timeout = Seconds(0);   // of one send, names and connecting included; 0: none
+  // For addresses that strangers name: connects to no loopback, private or link-local one, whatever
+  // a name means at that moment, and to no proxy.
+  bool public_only = false;
 };
 
 struct Ask {

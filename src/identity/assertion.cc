@@ -159,7 +159,7 @@ Answer<std::string> Assertions::check_federated(const Application& application, 
     return no_match(700212, "audience", audiences.empty() ? "" : audiences[0]);
   }
   if (!lives_now(jwt.claims, clock_.now(), clock_skew, life_max)) return bad_time();
-  if (const auto good = issuers_.check_signature(issuer, jwt); !good) {
+  if (const auto good = issuers_.check_signature(issuer, jwt, application.tenant); !good) {
     if (good.error().kind == Kind::denied) {
       return refuse(401, "invalid_client", 50013,
                     "Assertion failed signature validation: it is not signed by a key that its "

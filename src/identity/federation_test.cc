@@ -39,6 +39,17 @@ class FederationTest : public SignInTest {
     return show({{"alg", "RS256"}, {"kid", kid}}, claims(), OtherKey::rsa());
   }
 
+  // A user's issuer on the loopback.
+  static constexpr const char* near_url = "http://127.0.0.1:4711";
+  std::string show_near() {
+    web_[std::string(near_url) + "/.well-known/openid-configuration"] =
+        to_text(JsonObject{{"issuer", near_url}, {"jwks_uri", std::string(near_url) + "/keys"}});
+    web_[std::string(near_url) + "/keys"] = web_.at(std::string(issuer_url) + "/keys");
+    application_.federated[0].issuer = near_url;
+    put(application_);
+    return with("iss", near_url);
+  }
+
   static constexpr const char* not_signed = "401 invalid_client 50013";
   static constexpr const char* down = "503 temporarily_unavailable 90033";
   Application application_;
@@ -115,6 +126,23 @@ TEST_F(FederationTest, TheLastGoodKeysCountForADay) {
   EXPECT_EQ(show(claims()), down);  // asked a moment ago
   clock_.advance(Seconds(30));
   EXPECT_EQ(show(claims()), "200");
+}
+
+TEST_F(FederationTest, AUsersIssuerIsReachedInThePublicNetworkOnly) {
+  EXPECT_EQ(show(claims()), "200");
+  EXPECT_EQ(reaches_, (std::vector<Reach>{Reach::public_only, Reach::public_only}));
+  EXPECT_EQ(show_near(), down);
+  EXPECT_EQ(fetched_.size(), 2U);
+  clock_.advance(Seconds(30));
+  login_->desk().issuers.trust({}, {"127.0.0.1"});
+  EXPECT_EQ(show_near(), "200");
+  EXPECT_EQ(reaches_.back(), Reach::anywhere);
+}
+
+TEST_F(FederationTest, AConfiguredIssuerIsReachedWhereverItIs) {
+  login_->desk().issuers.trust({near_url}, {});
+  EXPECT_EQ(show_near(), "200");
+  EXPECT_EQ(reaches_, (std::vector<Reach>{Reach::anywhere, Reach::anywhere}));
 }
 
 TEST_F(FederationTest, AKeySetIsBounded) {

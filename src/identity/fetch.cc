@@ -12,10 +12,12 @@ constexpr Seconds fetch_time_max{5};
 }  // namespace
 
 Fetch make_fetch(const Clock& clock) {
-  return [&clock](const std::string& url) -> Result<std::string> {
+  return [&clock](const std::string& url, Reach reach) -> Result<std::string> {
     const auto client = http::make_client({.connect_timeout = fetch_time_max,
                                            .stall_timeout = fetch_time_max,
-                                           .body_bytes_max = fetched_bytes_max});
+                                           .body_bytes_max = fetched_bytes_max,
+                                           .total_timeout = fetch_time_max,
+                                           .public_only = reach == Reach::public_only});
     const auto deadline = clock.steady() + fetch_time_max;
     std::string body;
     http::Ask ask{.url = url};

@@ -97,8 +97,11 @@ class Service final : public Identity {
         directory_(std::move(directory)),
         keys_(std::move(keys)),
         login_(model, *keys_, *directory_, std::move(options.fetch)),
-        trusted_(std::move(options.issuers), login_.desk().issuers, *directory_, model) {
+        trusted_(options.issuers, login_.desk().issuers, *directory_, model) {
     login_.desk().hosts = std::move(options.hosts);
+    std::vector<std::string> configured;
+    for (const auto& each : options.issuers) configured.push_back(each.issuer);
+    login_.desk().issuers.trust(configured, std::move(options.issuer_hosts));
   }
 
   Directory& directory() override { return *directory_; }

@@ -60,6 +60,8 @@ struct Options {
   // The names under which this server is reached, without ports: a client's assertion for another
   // server is refused whatever Host header it comes with. Empty: any.
   std::vector<std::string> hosts = {};
+  // Hosts beyond the public network at which issuers of federated credentials may be.
+  std::vector<std::string> issuer_hosts = {};
   Fetch fetch = {};  // empty: over HTTPS
 };
 

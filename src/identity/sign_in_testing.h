@@ -165,7 +165,8 @@ class SignInTest : public testing::Test {
             .password_hash = password_hash(),
             .password_key = model_.random().uuid()};
     put(ann_);
-    login_.emplace(model_, *keys_, *directory_, [this](const std::string& url) {
+    login_.emplace(model_, *keys_, *directory_, [this](const std::string& url, Reach reach) {
+      reaches_.push_back(reach);
       fetched_.push_back(url);
       const auto found = web_.find(url);
       return found == web_.end() ? Result<std::string>(fail(Kind::unavailable, "down"))
@@ -248,6 +249,7 @@ class SignInTest : public testing::Test {
   Principal ann_;
   std::map<std::string, std::string> web_;
   std::vector<std::string> fetched_;
+  std::vector<Reach> reaches_;  // of those
   std::string peer_ = "192.0.2.1:1000";
   int status_ = 0;
 };

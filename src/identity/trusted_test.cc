@@ -21,7 +21,7 @@ class TrustedTest : public SignInTest {
   }
 
   Fetch fetch() {
-    return [this](const std::string& url) {
+    return [this](const std::string& url, Reach) {
       fetched_.push_back(url);
       const auto found = web_.find(url);
       return found == web_.end() ? Result<std::string>(fail(Kind::unavailable, "down"))
