@@ -1,6 +1,7 @@
 # For scripts that need a server: sourced. Everything is in $work, which goes with the script.
 #
-#   start_server [arguments]   on a free port, or the one it had before; logs in as administrator
+#   start_server [arguments]   on a free port, or the one it had before; logs in as administrator;
+#                              $settings is more of [server]
 #   stop_server [SIGNAL]       waits until it is gone
 #   random_disk FILE MIB SEED  a raw disk: data that does not compress, text, and holes
 #   skip REASON                ends the script as skipped
@@ -20,7 +21,7 @@ fail() { echo "FAILED: $*"; tail -n 30 "$work/server.log" 2>/dev/null; exit 1; }
 start_server() {
   local waited=0 first=no
   [[ -s $work/admin.json ]] || first=yes
-  printf '[server]\nport = %d\nnbd_port = 0\n' "$port" >"$work/pinaco.toml"
+  printf '[server]\nport = %d\nnbd_port = 0\n%s\n' "$port" "${settings:-}" >"$work/pinaco.toml"
   "$pinaco" serve --data "$data" --config "$work/pinaco.toml" \
     --credentials-file "$work/admin.json" "$@" >>"$work/server.log" 2>&1 &
   server=$!

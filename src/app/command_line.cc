@@ -413,12 +413,19 @@ Result<CommandLine> Tree::parse(Words arguments) {
     return CommandLine{.command = PrintText{std::string(version.what()) + "\n"}};
   } catch (const CLI::ParseError& error) {
     std::string help = "pinaco";
+    const CLI::App* last = &app_;
     for (auto used = app_.get_subcommands(); !used.empty();
          used = used.front()->get_subcommands()) {
-      help += " " + used.front()->get_name();
+      last = used.front();
+      help += " " + last->get_name();
     }
-    return fail(Kind::invalid,
-                fmt::format("{}. `{} --help` explains what is possible.", error.what(), help));
+    Words below;
+    for (const auto* each : last->get_subcommands([](const CLI::App*) { return true; })) {
+      below.push_back(each->get_name());
+    }
+    const auto list = below.empty() ? "" : fmt::format(" It has: {}.", join(below, ", "));
+    return fail(Kind::invalid, fmt::format("{}.{} `{} --help` explains what is possible.",
+                                           error.what(), list, help));
   }
   for (const auto& node : nodes_) {
     if (!node.app->parsed()) continue;

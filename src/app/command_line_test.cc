@@ -65,6 +65,8 @@ TEST(CommandLine, TakesOutputJson) {
 TEST(CommandLine, NamesTheHelpOfTheCommandThatWasMisunderstood) {
   EXPECT_NE(refusal({"push", "a.raw"}).find("pinaco push --help"), std::string::npos);
   EXPECT_NE(refusal({"frobnicate"}).find("pinaco --help"), std::string::npos);
+  EXPECT_NE(refusal({"frobnicate"}).find("push, "), std::string::npos);
+  EXPECT_NE(refusal({"user", "frobnicate"}).find("password"), std::string::npos);
 }
 
 TEST(CommandLine, RefusesAValueThatIsNotOneOfTheChoices) {

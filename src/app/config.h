@@ -8,7 +8,7 @@
 //   replicas_max = 10          # of a version in a region
 //   shared_subscriptions_max = 30  # that a gallery is shared with
 //   shared_tenants_max = 5
-//   issuer_hosts = ["id.lan"]  # in a private network, where issuers of federated credentials may be
+//   issuer_hosts = ["id.lan"]  # private ones, where federated credentials may point
 //
 //   [[region]]
 //   name = "westeurope"

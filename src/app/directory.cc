@@ -17,6 +17,8 @@ constexpr std::size_t secret_file_bytes_max = 4096;
 
 Result<> create_tenant(const DirectoryCall& call) {
   const auto& options = call.options;
+  TRY(check_new(TRY(call.connection.list("/pinaco/v1/tenants")), "name", "tenant", "tenant",
+                options.name));
   JsonObject body{{"name", options.name}};
   if (!options.subscription.empty()) body["subscription"] = options.subscription;
   const Json ask = body;
@@ -58,6 +60,8 @@ Result<> list_tenants(const DirectoryCall& call) {
 }
 
 Result<> create_subscription(const DirectoryCall& call) {
+  TRY(check_new(TRY(call.connection.list("/pinaco/v1/subscriptions")), "name", "subscription",
+                "subscription", call.options.name));
   const Json body = JsonObject{{"name", call.options.name}};
   const auto made = TRY(call.connection.send("POST", "/pinaco/v1/subscriptions", &body))
   .body;
@@ -126,6 +130,17 @@ Result<Json> find_by_name(Connection& connection, std::string_view collection,
                                           found.size(), name, ids));
 }
 
+Result<> check_new(const std::vector<Json>& present, std::string_view member, std::string_view id,
+                   std::string_view what, std::string_view name) {
+  for (const auto& each : present) {
+    if (!iequals(string_at(each, member), name)) continue;
+    return fail(Kind::conflict, fmt::format("There is a {} named '{}' already: {}. Choose another "
+                                            "name, or use that one.",
+                                            what, name, string_at(each, id)));
+  }
+  return {};
+}
+
 Result<> check_yes(const DirectoryCall& call, std::string_view what) {
   if (call.options.yes) return {};
   return fail(Kind::invalid, fmt::format("Nothing was deleted. With --yes, this would be {}, with "
@@ -139,7 +154,14 @@ Result<std::string> read_secret(const std::string& file) {
     text.resize(secret_file_bytes_max);
     text.resize(std::fread(text.data(), 1, text.size(), stdin));
   } else {
-    text = TRY(os::read_file(file, secret_file_bytes_max));
+    // Also a pipe, as a shell's <(...) is one.
+    std::FILE* opened = std::fopen(file.c_str(), "re");
+    if (opened == nullptr) {
+      return fail(Kind::not_found, fmt::format("The file {} cannot be opened.", file));
+    }
+    text.resize(secret_file_bytes_max);
+    text.resize(std::fread(text.data(), 1, text.size(), opened));
+    (void)std::fclose(opened);
   }
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   if (!text.empty()) return text;

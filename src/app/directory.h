@@ -64,6 +64,9 @@ Result<Json> find_by_name(Connection& connection, std::string_view collection,
 // The object id of whom a name means: an object id or client id, a user name, or the name of a
 // group, an app or a user.
 Result<std::string> find_principal(Connection& connection, const std::string& name);
+// Refuses a name that one of the present ones has, with its id.
+Result<> check_new(const std::vector<Json>& present, std::string_view member, std::string_view id,
+                   std::string_view what, std::string_view name);
 // Refuses without --yes, and says what would be deleted.
 Result<> check_yes(const DirectoryCall& call, std::string_view what);
 // The file, or standard input for "-", without the line's end.

@@ -33,6 +33,8 @@ std::string path_of_app(const Json& app) {
 
 Result<> create_app(const DirectoryCall& call) {
   const auto& options = call.options;
+  TRY(check_new(TRY(call.connection.list(filter_path("applications", "displayName", options.name))),
+                "displayName", "appId", "app", options.name));
   JsonObject body{
       {"displayName", options.name},
       {"signInAudience", options.multi_tenant ? "AzureADMultipleOrgs" : "AzureADMyOrg"}};

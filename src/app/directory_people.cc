@@ -134,6 +134,8 @@ std::string path_of_group(const Json& group) {
 
 Result<> create_group(const DirectoryCall& call) {
   const auto& options = call.options;
+  TRY(check_new(TRY(call.connection.list(filter_path("groups", "displayName", options.name))),
+                "displayName", "id", "group", options.name));
   std::string nickname;
   for (const char c : to_lower(options.name)) {
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') nickname += c;

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "app/region.h"
 #include "app/waiting.h"
@@ -104,10 +106,30 @@ TEST_F(DirectoryCommands, DeletesOnlyWithYes) {
 
 TEST_F(DirectoryCommands, ANameOfSeveralAppsIsRefusedWithTheirIds) {
   const auto one = run({.command = "app create", .name = "twin"});
-  ASSERT_TRUE(run({.command = "app create", .name = "twin"}).done);
+  const auto again = run({.command = "app create", .name = "twin"});
+  ASSERT_FALSE(again.done);
+  EXPECT_NE(again.done.error().message.find(one.at("appId")), std::string::npos);
+  // Others make them by Microsoft Graph, which takes any name.
+  const auto waiting = wait_until_stopped();
+  Connection connection(admin_, {.clock = system_clock(), .waiting = *waiting});
+  const Json twin = JsonObject{{"displayName", "twin"}};
+  ASSERT_TRUE(connection.send("POST", "/v1.0/applications", &twin));
   const auto refused = run({.command = "app secret add", .name = "twin"});
   ASSERT_FALSE(refused.done);
   EXPECT_NE(refused.done.error().message.find(one.at("id")), std::string::npos);
+}
+
+TEST_F(DirectoryCommands, APasswordComesThroughAPipe) {
+  const auto pipe = folder_ + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::jthread writer([&] {
+    std::FILE* into = std::fopen(pipe.c_str(), "we");
+    (void)std::fputs("correct horse battery\n", into);
+    (void)std::fclose(into);
+  });
+  const auto ann = run({.command = "user create", .name = "ann", .password_file = pipe});
+  ASSERT_TRUE(ann.done) << ann.done.error().message;
+  EXPECT_EQ(ann.text.find("correct horse"), std::string::npos);
 }
 
 TEST_F(DirectoryCommands, OnlyTheCertificateOfAFileIsSent) {

@@ -72,6 +72,20 @@ TEST_F(GraphTest, AnApplicationIsMadeFoundChangedAndDeleted) {
   EXPECT_EQ(ask(admin_, "DELETE", "/applications/" + id).status, 404);
 }
 
+TEST_F(GraphTest, AnIssuersGroupIsThereOnce) {
+  make_group("corp/admins");
+  make_group("plain");
+  const auto plain = make_group("plain");
+  const auto body = [](const char* name) {
+    return JsonObject{{"displayName", name}, {"mailNickname", "x"}, {"securityEnabled", true}};
+  };
+  EXPECT_EQ(ask(admin_, "POST", "/groups", body("corp/admins")).status, 400);
+  EXPECT_EQ(
+      ask(admin_, "PATCH", "/groups/" + plain, JsonObject{{"displayName", "corp/admins"}}).status,
+      400);
+  EXPECT_EQ(ask(admin_, "POST", "/groups", body("corp/others")).status, 201);
+}
+
 TEST_F(GraphTest, RefusesWhatAnApplicationCannotHave) {
   for (const auto& body :
        {JsonObject{}, JsonObject{{"displayName", ""}}, JsonObject{{"displayName", 3}},

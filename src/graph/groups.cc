@@ -39,6 +39,22 @@ Result<> add_to(Principal& group, const std::string& id) {
   return {};
 }
 
+// "corp/admins" says that an outside issuer's people are in it, so it must not mean two groups.
+Result<> check_name(const Call& call, const Principal& group) {
+  if (group.name.find('/') == std::string::npos) return {};
+  for (const auto& [id, each] : call.everybody->principals()) {
+    if (each.type == PrincipalType::group && each.tenant == group.tenant &&
+        each.name == group.name && id != group.object_id) {
+      return fail(
+          bad_request(fmt::format("The group {} has the displayName '{}' already. A name "
+                                  "with '/' can be that of an issuer's group, so there is "
+                                  "one of it.",
+                                  id, group.name)));
+    }
+  }
+  return {};
+}
+
 // Names, and the members that "members@odata.bind" adds.
 Result<> read_into(const Call& call, Principal& group) {
   const auto& body = call.body;
@@ -84,6 +100,7 @@ Result<Answer> create(const Call& call) {
                  .nickname = std::move(nickname),
                  .created = call.model.clock().now()};
   TRY(read_into(call, made));
+  TRY(check_name(call, made));
   TRY(call.directory.edit([&](Edit& edit) { return edit.put(made); }));
   return entity(call, "groups", show(call, made), 201);
 }
@@ -133,6 +150,7 @@ Result<Answer> remove_member(const Call& call, const Principal& group, const std
 Result<Answer> update(const Call& call, const Principal& group) {
   auto wanted = group;
   TRY(read_into(call, wanted));
+  TRY(check_name(call, wanted));
   TRY(change_principal(call, group, [&](Principal& changed) -> Result<> {
     changed = wanted;
     return {};

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t user_name_bytes_max = 256;
 
 std::string peer_name(const Where& where) {
-  return "peer " + where.peer;
+  return "peer " + network_of(where.peer);
 }
 
 std::unexpected<Refusal> too_many(Seconds wait) {
@@ -235,8 +235,13 @@ Answer<Principal> check_user(Desk& desk, const Where& where, const Client& clien
   if (user_name.empty()) return missing_field("username");
   if (password.empty()) return missing_field("password");
   if (user_name.size() > user_name_bytes_max) return wrong_password();
-  const std::string account = "user " + to_lower(user_name);
+  // Nobody locks a user out from elsewhere: only where he has not signed in from before do the
+  // failures of all addresses together count.
+  const std::string everywhere = "user " + to_lower(user_name);
+  const std::string account = everywhere + " " + peer_name(where);
   if (desk.throttle.blocked(account, Throttle::account_failures_max) ||
+      (!desk.throttle.knows(account) &&
+       desk.throttle.blocked(everywhere, Throttle::user_failures_max)) ||
       desk.throttle.blocked(peer_name(where), Throttle::peer_failures_max)) {
     return locked();
   }
@@ -250,8 +255,9 @@ Answer<Principal> check_user(Desk& desk, const Where& where, const Client& clien
   const auto matches = matches_secret(password, may_try ? user->password_hash : nobody);
   if (!matches) return refuse(matches.error());
   if (!may_try || !*matches || (arm::is_guid(where.tenant) && user->tenant != where.tenant)) {
-    desk.throttle.failed(account);
-    desk.throttle.failed(peer_name(where));
+    for (const auto& counted : {account, everywhere, peer_name(where)}) {
+      desk.throttle.failed(counted);
+    }
     return wrong_password();
   }
   desk.throttle.succeeded(account);

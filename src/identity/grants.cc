@@ -168,6 +168,9 @@ Answer<Json> Grants::by_code(const Where& where, const Form& form, const Client&
   }
   auto asked = TRY(parse_asked(where, form, grant.scope, grant.resource));
   asked.nonce = grant.nonce;
+  // As for a device: what was asked for at the start need not be repeated.
+  asked.refreshable = asked.refreshable || has_word(grant.scope, "offline_access");
+  asked.about_user = asked.about_user || has_word(grant.scope, "openid");
   const auto user = TRY(same_user(desk_, where, client, grant.signed_in));
   auto answer = TRY(for_user(where, client, user, asked, "authorization_code"));
   desk_.codes.remember(code, std::string(string_at(answer, "refresh_token")));

@@ -1,5 +1,10 @@
 #include "identity/throttle.h"
 
+#include <arpa/inet.h>
+
+#include "base/digest.h"
+#include "base/text.h"
+
 namespace pinaco::identity {
 
 std::optional<Seconds> Throttle::blocked(const std::string& name, std::size_t failures_max) const {
@@ -33,10 +38,22 @@ void Throttle::failed(const std::string& name) {
 
 void Throttle::succeeded(const std::string& name) {
   const std::lock_guard lock(mutex_);
+  if (known_.insert(name).second) {
+    known_order_.push_back(name);
+    if (known_order_.size() > names_max_) {
+      known_.erase(known_order_.front());
+      known_order_.pop_front();
+    }
+  }
   const auto found = names_.find(name);
   if (found == names_.end()) return;
   order_.erase(found->second.place);
   names_.erase(found);
+}
+
+bool Throttle::knows(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  return known_.contains(name);
 }
 
 std::size_t Throttle::size() const {
@@ -47,6 +64,14 @@ std::size_t Throttle::size() const {
 std::string address_of(const std::string& peer) {
   const auto colon = peer.rfind(':');
   return colon == std::string::npos || peer.ends_with(']') ? peer : peer.substr(0, colon);
+}
+
+std::string network_of(const std::string& address) {
+  std::string plain = address;
+  if (plain.starts_with('[') && plain.ends_with(']')) plain = plain.substr(1, plain.size() - 2);
+  std::uint8_t bytes[16];
+  if (inet_pton(AF_INET6, plain.c_str(), bytes) != 1) return address;
+  return to_hex(ByteView(bytes, 8));
 }
 
 }  // namespace pinaco::identity

@@ -150,7 +150,11 @@ std::vector<std::string> TrustedIssuers::groups_of(const std::shared_ptr<const R
     for (const auto& [id, each] : everybody->principals()) {
       // Only names that some issuer could mean.
       if (each.type == PrincipalType::group && each.name.find('/') != std::string::npos) {
-        named_.emplace(each.tenant + "/" + each.name, id);
+        // Of several with one name the first that was made: whoever makes another gains nothing.
+        const auto [bound, is_new] = named_.emplace(each.tenant + "/" + each.name, id);
+        if (is_new) continue;
+        const auto* before = everybody->find_principal(bound->second);
+        if (each.created < before->created) bound->second = id;
       }
     }
     named_of_ = everybody;

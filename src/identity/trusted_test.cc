@@ -177,6 +177,23 @@ TEST_F(TrustedTest, GroupsAreThoseOfTheDirectoryUnderTheIssuersName) {
   EXPECT_EQ(call(payload)->groups, (std::vector<std::string>{late}));
 }
 
+TEST_F(TrustedTest, OfGroupsWithOneNameTheFirstThatWasMadeCounts) {
+  std::string first;
+  for (int i = 0; i < 8; i++) {  // in any order of their ids
+    const Principal made = {.object_id = model_.random().uuid(),
+                            .tenant = tenant_,
+                            .type = PrincipalType::group,
+                            .name = "corp/admins",
+                            .created = clock_.now()};
+    put(made);
+    if (first.empty()) first = made.object_id;
+    clock_.advance(Seconds(1));
+  }
+  auto payload = claims();
+  payload["groups"] = "admins";
+  EXPECT_EQ(call(payload)->groups, std::vector<std::string>{first});
+}
+
 TEST_F(TrustedTest, AnIssuerThatCannotBeUsedIsRefusedAtTheStart) {
   const auto refused = [&](const TrustedIssuer& issuer, bool twice = false) {
     std::vector<TrustedIssuer> all = {issuer};

@@ -88,6 +88,31 @@ TEST_F(UsersTest, OfAnotherTenantOrDisabledAreRefused) {
   EXPECT_EQ(outcome(ann()), "400 invalid_grant 50057");
 }
 
+TEST_F(UsersTest, NobodyIsLockedOutFromAnotherAddress) {
+  const auto fail_from = [&](const std::string& peer, int times) {
+    peer_ = peer;
+    for (int i = 0; i < times; i++) (void)outcome(by_password("ann@contoso.pinaco", "wrong"));
+  };
+  const auto home = peer_;
+  EXPECT_EQ(outcome(ann()), "200");
+  fail_from("192.0.2.77:1", 10);
+  EXPECT_EQ(outcome(ann()), locked);
+  peer_ = home;
+  EXPECT_EQ(outcome(ann()), "200");
+  // Many addresses together are held back, but not where he has signed in before.
+  for (int i = 100; i < 110; i++) fail_from("192.0.2." + std::to_string(i) + ":1", 10);
+  peer_ = "192.0.2.200:1";
+  EXPECT_EQ(outcome(ann()), locked);
+  peer_ = home;
+  EXPECT_EQ(outcome(ann()), "200");
+}
+
+TEST_F(UsersTest, AnIpv6NetworkIsOneAddress) {
+  EXPECT_EQ(network_of("[2001:db8::1]"), network_of("[2001:db8::2:3]"));
+  EXPECT_NE(network_of("[2001:db8::1]"), network_of("[2001:db8:0:1::1]"));
+  EXPECT_EQ(network_of("192.0.2.1"), "192.0.2.1");
+}
+
 TEST_F(UsersTest, AClientWithASecretMustShowIt) {
   const std::string as_first =
       "grant_type=password&username=ann@contoso.pinaco&password=correct+"
