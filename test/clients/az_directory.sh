@@ -92,15 +92,9 @@ step ad group member check -g builders --member-id "$ann"
 is .value false
 step account list --refresh
 is '.[0].tenantId' "$tenant"
-step role assignment create --assignee "$app" --role Reader \
-  --scope "/subscriptions/$(credential subscription)"
-is .principalId "$sp"
-step role assignment list --assignee "$app" --all
-is '.[0].roleDefinitionName' Reader
-step role assignment delete --assignee "$app" --role Reader \
-  --scope "/subscriptions/$(credential subscription)"
 # What `az account tenant list` of the extension "account" sends.
-step rest --method get --url '/tenants?api-version=2016-06-01'
+step rest --method get --resource "$(credential endpoint)/" \
+  --url "$(credential endpoint)/tenants?api-version=2016-06-01"
 is '.value | map(.tenantId) | join(" ")' "$tenant"
 refused 'without anybody' ad sp delete --id "$(credential clientId)"
 
