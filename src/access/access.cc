@@ -42,6 +42,14 @@ bool is_plain(std::string_view scope) {
   return true;
 }
 
+Error scope_locked(std::string_view scope, bool deletes, const Lock& lock) {
+  return arm::error(
+      Kind::conflict, "ScopeLocked",
+      fmt::format("The scope '{}' cannot perform {} operation because following scope(s) are "
+                  "locked: '{}'. Please remove the lock and try again.",
+                  scope, deletes ? "delete" : "write", lock.scope));
+}
+
 Result<> add_rules(const model::View& view, Rules& rules) {
   for (const auto& [name, json] : TRY(view.facts("access/on/"))) {
     if (name.find("/#role/") != std::string::npos) rules.add(assignment_from(json));
@@ -280,11 +288,30 @@ Result<> Access::check_locks(std::string_view scope, bool deletes) const {
     }
   }
   if (lock == nullptr) return {};
-  return fail(arm::error(
-      Kind::conflict, "ScopeLocked",
-      fmt::format("The scope '{}' cannot perform {} operation because following scope(s) are "
-                  "locked: '{}'. Please remove the lock and try again.",
-                  scope, deletes ? "delete" : "write", lock->scope)));
+  return fail(scope_locked(scope, deletes, *lock));
+}
+
+Result<> check_locks(const model::View& view, std::string_view scope, bool deletes) {
+  const auto subscription = shard_of(scope);
+  if (subscription.empty()) return {};
+  const auto own = scope_key({}, scope);
+  const std::size_t least = std::string_view("/subscriptions/").size() + subscription.size();
+  for (std::size_t end = own.size(); end >= least; end = own.rfind('/', end - 1)) {
+    const auto here = model::rules_prefix(own.substr(0, end)) + "#lock/";
+    for (const auto& [name, json] : TRY(view.facts(here))) {
+      const auto lock = lock_from(json);
+      if (deletes || lock.level == LockLevel::read_only) {
+        return fail(scope_locked(scope, deletes, lock));
+      }
+    }
+    if (end == least) break;
+  }
+  if (!deletes) return {};
+  for (const auto& [name, json] : TRY(view.facts(model::rules_prefix(own)))) {
+    if (name.find("/#lock/") == std::string::npos) continue;
+    return fail(scope_locked(scope, deletes, lock_from(json)));
+  }
+  return {};
 }
 
 Result<> put_rule(model::Change& change, const RoleAssignment& assignment) {

@@ -117,6 +117,10 @@ Result<> put_management_group(model::Change& change, const ManagementGroup& grou
 // With the rules on it.
 Result<> erase_management_group(model::Change& change, const ManagementGroup& group);
 
+// Access::check_locks() inside the transaction that changes or deletes what is at the scope, in the
+// shard of its subscription: a lock that was put after the first check is seen.
+Result<> check_locks(const model::View& view, std::string_view scope, bool deletes);
+
 // Reading them inside a transaction: those of the shard, and the groups of a tenant.
 Result<std::vector<RoleAssignment>> read_assignments(const model::View& view);
 Result<std::vector<Lock>> read_locks(const model::View& view);

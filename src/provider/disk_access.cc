@@ -103,6 +103,7 @@ Result<Outcome> begin_access(const Call& call) {
   }
   Outcome outcome{.status = 202, .location_header = true};
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    TRY(access::check_locks(change, call.id.text(), false));
     auto disk = TRY(change.get(call.id));
     if (!disk.operation.empty()) {
       return fail(arm::error(
@@ -141,6 +142,7 @@ Result<Outcome> begin_access(const Call& call) {
 Result<Outcome> end_access(const Call& call) {
   Outcome outcome{.status = 202, .location_header = true};
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    TRY(access::check_locks(change, call.id.text(), false));
     auto disk = TRY(change.get(call.id));
     if (!disk.operation.empty()) {
       // The import that an earlier call started, say before its answer was lost.

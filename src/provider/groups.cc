@@ -133,6 +133,7 @@ Result<Outcome> delete_group(const Call& call) {
       outcome.operation = TRY(change.find_operation(group.operation));
       return {};
     }
+    TRY(access::check_locks(change, group.id.text(), true));
     TRY(check_contents(call, change, group.id));
     outcome.operation = TRY(change.start(model::Operation{.resource = group.id,
                                                           .task = "delete_group",

@@ -219,6 +219,7 @@ Result<Outcome> share_gallery(const Call& call) {
   std::optional<model::Resource> gallery;
   Json before;
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+    TRY(access::check_locks(change, call.id.text(), false));
     gallery = TRY(change.get(call.id));
     before = gallery->properties;
     if (resets) {

@@ -116,6 +116,7 @@ Outcome accepted(const ResourceType& type, const Call& call, const model::Resour
 Result<Outcome> write(const ResourceType& type, const Call& call, model::Change& change,
                       const JsonObject& envelope, std::string location, bool patch) {
   TRY(check_parents(call, change));
+  TRY(access::check_locks(change, call.id.text(), false));
   const auto current = TRY(change.find(call.id));
   if (patch && !current) return fail(arm::resource_not_found(call.id));
   const int status = patch ? (type.created_status == 202 ? 202 : 200)
@@ -318,6 +319,7 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
                       "deleting this resource.",
                       join(children, ", "))));
     }
+    TRY(access::check_locks(change, current->id.text(), true));
     if (type.removing != nullptr) TRY(type.removing(call, change, *current));
     more = TRY(erase_some_rules(change, current->id));
     if (more) return {};
