@@ -42,11 +42,7 @@ Error not_found(const Asked& asked) {
   std::string name = asked.gallery;
   if (!asked.image.empty()) name += "/" + asked.image;
   if (!asked.version.empty()) name += "/" + asked.version;
-  return arm::error(
-      Kind::not_found, "ResourceNotFound",
-      fmt::format("The {} gallery resource '{}' is not found in location '{}', or it is not shared "
-                  "with the subscription.",
-                  asked.community ? "community" : "shared", name.substr(0, 300), asked.location));
+  return shared_not_found(asked.community ? "community" : "shared", name, asked.location);
 }
 
 Result<Asked> asked_of(const Call& call, bool community) {
@@ -55,11 +51,7 @@ Result<Asked> asked_of(const Call& call, bool community) {
     return found == call.parts.end() ? std::string() : found->second;
   };
   const auto* location = call.world.find_location(part("location"));
-  if (location == nullptr) {
-    return fail(arm::error(Kind::invalid, "LocationNotAvailableForResourceType",
-                           fmt::format("The location '{}' is not one of this server.",
-                                       part("location").substr(0, 100))));
-  }
+  if (location == nullptr) return fail(unknown_location(part("location")));
   return Asked{.community = community,
                .location = location->name,
                .gallery = part("gallery"),
@@ -256,9 +248,23 @@ bool has_public_name(const model::Resource& gallery, std::string_view public_nam
   return false;
 }
 
-Result<std::optional<model::Resource>> find_shared_gallery(const Call& call,
-                                                           std::string_view unique_name,
-                                                           std::string_view subscription) {
+Error unknown_location(std::string_view location) {
+  return arm::error(
+      Kind::invalid, "LocationNotAvailableForResourceType",
+      fmt::format("The location '{}' is not one of this server.", location.substr(0, 100)));
+}
+
+Error shared_not_found(std::string_view kind, std::string_view name, std::string_view location) {
+  return arm::error(
+      Kind::not_found, "ResourceNotFound",
+      fmt::format("The {} gallery resource '{}' is not found in location '{}', or it is not shared "
+                  "with the subscription.",
+                  kind, name.substr(0, 300), location));
+}
+
+Result<std::optional<model::Resource>> find_offered_gallery(const Call& call,
+                                                            std::string_view unique_name,
+                                                            std::string_view subscription) {
   std::optional<model::Resource> found;
   const auto everybody = TRY(call.access.directory().roster());
   const auto* owner = everybody->find_subscription(unique_name.substr(0, guid_size));
@@ -335,10 +341,14 @@ Result<Outcome> list_shared_galleries(const Call& call) {
     facts = TRY(view.facts("shared/"));
     return {};
   }));
+  const auto rejected = TRY(rejected_shares(call, call.parts.at("subscription")));
   JsonArray rows;
   for (const auto& [name, fact] : facts) {
     const auto gallery = TRY(follow(call, fact));
     if (!gallery) continue;
+    if (rejected.contains(to_lower(string_at(gallery->properties, "identifier.uniqueName")))) {
+      continue;
+    }
     if (!(tenant ? is_shared_with(*gallery, "AADTenants", call.caller.tenant)
                  : is_shared_with(*gallery, "Subscriptions", call.parts.at("subscription")))) {
       continue;

@@ -2,8 +2,11 @@
 //
 // What is shared is in the gallery's row, in properties.sharingProfile, and nowhere else. The facts
 // "shared/<unique name>" and "community/<public name>" of the shard "" only say where to look:
-// whoever finds a gallery by them looks at its row.
+// whoever finds a gallery by them looks at its row. Those it is shared with may reject it for one
+// of their subscriptions: share_invites.cc.
 #pragma once
+
+#include <set>
 
 #include "provider/provider.h"
 
@@ -20,12 +23,16 @@ void show_sharing(const Call& call, const model::Resource& gallery, JsonObject& 
 
 // --- shared_galleries.cc -------------------------------------------------------------------------
 
-// The gallery of that name, if it is shared with the subscription, its tenant or everybody.
-Result<std::optional<model::Resource>> find_shared_gallery(const Call& call,
-                                                           std::string_view unique_name,
-                                                           std::string_view subscription);
+// The gallery of that name, if it is shared with the subscription or its tenant, rejected or not.
+Result<std::optional<model::Resource>> find_offered_gallery(const Call& call,
+                                                            std::string_view unique_name,
+                                                            std::string_view subscription);
+// The same for what is shared with everybody.
 Result<std::optional<model::Resource>> find_community_gallery(const Call& call,
                                                               std::string_view public_name);
+// What is not there, and what is not shared: letter for letter the same. "shared" or "community".
+Error shared_not_found(std::string_view kind, std::string_view name, std::string_view location);
+Error unknown_location(std::string_view location);
 bool is_shared_with(const model::Resource& gallery, std::string_view type, std::string_view id);
 bool has_public_name(const model::Resource& gallery, std::string_view public_name);
 // Every community gallery's row, with its public name, in the order of these.
@@ -43,5 +50,21 @@ Result<Outcome> list_shared_versions(const Call& call);
 Result<Outcome> get_community(const Call& call);
 Result<Outcome> list_community_images(const Call& call);
 Result<Outcome> list_community_versions(const Call& call);
+
+// --- share_invites.cc ----------------------------------------------------------------------------
+
+// The gallery of that name, if it is shared with the subscription or its tenant and the
+// subscription did not reject it.
+Result<std::optional<model::Resource>> find_shared_gallery(const Call& call,
+                                                           std::string_view unique_name,
+                                                           std::string_view subscription);
+// Unique names in lower case.
+Result<std::set<std::string>> rejected_shares(const Call& call, const std::string& subscription);
+
+// Accepting what was not rejected changes nothing. Rejecting takes effect with the answer.
+Result<Outcome> accept_share(const Call& call);
+Result<Outcome> reject_share(const Call& call);
+Result<Outcome> accept_tenant_share(const Call& call);
+Result<Outcome> reject_tenant_share(const Call& call);
 
 }  // namespace pinaco::provider

@@ -31,6 +31,8 @@ constexpr std::string_view sharing_versions[] = {
     "2020-09-30", "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
     "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
 
+constexpr std::string_view invite_versions[] = {"2025-12-03", "2026-03-03"};
+
 constexpr std::string_view insights_versions[] = {"2014-04-01", "2015-04-01"};
 constexpr std::string_view graph_versions[] = {"2021-03-01", "2022-10-01", "2024-04-01"};
 
@@ -137,6 +139,24 @@ constexpr Route platform[] = {
      "communityGalleries/{gallery}/images/{image}/versions/{version}",
      sharing_versions, "Microsoft.Compute/locations/communityGalleries/images/versions/read",
      "a version of it", get_community},
+    {"POST",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGallerySubscriptions/{shared}/sharedGalleries/{gallery}/accept",
+     invite_versions, "Microsoft.Compute/locations/sharedGalleries/accept/action",
+     "show again a shared gallery that was rejected", accept_share},
+    {"POST",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "sharedGallerySubscriptions/{shared}/sharedGalleries/{gallery}/reject",
+     invite_versions, "Microsoft.Compute/locations/sharedGalleries/reject/action",
+     "hide a shared gallery from the subscription", reject_share},
+    {"POST",
+     "/providers/Microsoft.Compute/locations/{location}/"
+     "tenantLevelSharedGallerySubscriptions/{subscription}/sharedGalleries/{gallery}/accept",
+     invite_versions, "", "the same, by the tenant's path", accept_tenant_share},
+    {"POST",
+     "/providers/Microsoft.Compute/locations/{location}/"
+     "tenantLevelSharedGallerySubscriptions/{subscription}/sharedGalleries/{gallery}/reject",
+     invite_versions, "", "the same, by the tenant's path", reject_tenant_share},
     {"GET",
      "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values",
      insights_versions, "Microsoft.Insights/eventtypes/values/read",
