@@ -162,10 +162,8 @@ http::Reply Front::answer_graph(const provider::Call& call, const Target& target
 void Front::record(const provider::Call& call, const http::Reply& reply,
                    const std::string& correlation) const {
   if (call.method == "GET" || call.method == "HEAD" || call.caller.object_id.empty()) return;
-  provider::Event event{.correlation = correlation, .status = reply.status};
-  if (reply.status >= 400) {
-    if (const auto body = parse_json(reply.body)) event.code = string_at(*body, "error.code");
-  }
+  const provider::Event event{
+      .correlation = correlation, .status = reply.status, .answer = reply.body};
   if (const auto done = provider::record_activity(call, event); !done) {
     LOG(error, "front", "the activity log lacks {} {}: {}", call.method, call.path,
         done.error().message);

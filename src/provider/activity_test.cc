@@ -117,6 +117,30 @@ TEST_F(ActivityTest, RefusalsOfOneCallerHaveTwentyRowsAMinute) {
   EXPECT_EQ(listed().front(), "done");
 }
 
+TEST_F(ActivityTest, ForgetsOfEachLogAlone) {
+  auto above = call("PUT", "");
+  above.path = "/providers/Microsoft.Management/managementGroups/g";
+  above.parts.clear();
+  const auto in_tenant = [&] {
+    const auto outcome = list_tenant_activity(above);
+    EXPECT_TRUE(outcome);
+    return outcome ? outcome->body.at("value").get_array().size() : 0;
+  };
+  ASSERT_TRUE(record_activity(above, {.correlation = "c", .status = 200}));
+  clock_.advance(std::chrono::hours(24 * 91));
+  record("new");
+  EXPECT_EQ(in_tenant(), 0U);
+  ASSERT_TRUE(record_activity(above, {.correlation = "c", .status = 200}));
+  EXPECT_EQ(in_tenant(), 1U);
+  EXPECT_EQ(listed(), std::vector<std::string>{"new"});
+  const auto count = "tenant-activity-count/" + above.caller.tenant;
+  ASSERT_TRUE(model_.read("", [&](const model::View& view) -> Result<> {
+    EXPECT_EQ(TRY(view.facts("tenant-activity/")).size(), 1U);
+    EXPECT_EQ(int_at(*TRY(view.find_fact(count)), "count"), 1);
+    return {};
+  }));
+}
+
 TEST_F(ActivityTest, RecordsNothingForCallersOfAnotherTenant) {
   auto other = call("PUT", "/resourceGroups/g");
   other.caller.tenant = "another";

@@ -28,8 +28,10 @@ Result<Outcome> head_group(const Call& call);
 Result<Outcome> delete_group(const Call& call);
 Result<Outcome> list_groups(const Call& call);
 
-// activity.cc
+// activity_list.cc
 Result<Outcome> list_activity(const Call& call);
+// Above subscriptions: what is about the scopes that the caller may read.
+Result<Outcome> list_tenant_activity(const Call& call);
 
 // operations.cc
 Result<Outcome> get_operation(const Call& call);

@@ -166,11 +166,11 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call);
 // caller's tenant. Not whether it is there.
 Result<std::string> normal_scope(const Call& call, std::string_view text);
 
-// What became of a request, for the activity log of the subscription that it was about.
+// What became of a request, for the activity log of the subscription or tenant it was about.
 struct Event {
   std::string correlation;  // its x-ms-correlation-request-id
   int status = 0;
-  std::string code = {};  // of the error
+  std::string_view answer = {};  // the body of the reply
 };
 // Remembers a write, a delete or an action of a known caller, also a refused one; of a read, or of
 // what is about no subscription of its tenant, nothing. Never bodies or tokens.

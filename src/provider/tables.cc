@@ -161,6 +161,8 @@ constexpr Route platform[] = {
      "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values",
      insights_versions, "Microsoft.Insights/eventtypes/values/read",
      "the activity log: writes, deletes and actions of 90 days", list_activity},
+    {"GET", "/providers/Microsoft.Insights/eventtypes/management/values", insights_versions, "",
+     "the activity log of management groups and the tenant's root", list_tenant_activity},
     {"GET", "/providers/Microsoft.Compute/galleries", galleries_versions, "",
      "galleries of all subscriptions of the tenant", list_all_galleries},
     {"POST", "/providers/Microsoft.ResourceGraph/resources", graph_versions, "",
