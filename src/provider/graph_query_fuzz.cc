@@ -13,8 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   CHECK(query->clauses.size() <= 64 && size <= 8192);
   const JsonObject row{{"name", "a"}, {"tags", JsonObject{{"env", "x"}}}, {"size", 1}};
+  provider::GraphBudget budget(2, 1 << 20);
   const auto result =
-      provider::run_graph_query(*query, {.columns = {"name"}, .rows = {row, JsonObject()}});
-  CHECK(result.rows.size() <= 2);
+      provider::run_graph_query(*query, {.columns = {"name"}, .rows = {row, JsonObject()}}, budget);
+  CHECK(result && result->rows.size() <= 2);
   return 0;
 }

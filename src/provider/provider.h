@@ -38,6 +38,8 @@ struct World {
   std::size_t versions_max = 10'000;
   std::size_t shared_subscriptions_max = 30;  // that a gallery is shared with
   std::size_t shared_tenants_max = 5;
+  std::size_t graph_rows_max = 100'000;  // that a query of Resource Graph holds at once
+  std::size_t graph_bytes_max = 64 << 20;
 
   const Location* find_location(std::string_view any_spelling) const;
 };
@@ -173,7 +175,8 @@ struct Event {
   std::string_view answer = {};  // the body of the reply
 };
 // Remembers a write, a delete or an action of a known caller, also a refused one; of a read, or of
-// what is about no subscription of its tenant, nothing. Never bodies or tokens.
+// what is about another tenant, nothing. Never bodies or tokens; of a share with whom it was, of a
+// role assignment the role and the principal.
 Result<> record_activity(const Call& call, const Event& event);
 
 // A resource as this api-version shows it.

@@ -13,8 +13,10 @@
 namespace pinaco::provider {
 namespace {
 
-constexpr std::size_t rows_max = 100'000;
+constexpr std::int64_t skipped_max = 1'000'000;
 constexpr std::int64_t page_rows_max = 1000;
+constexpr std::size_t page_bytes_max = 16 << 20;
+constexpr std::size_t read_page = 500;  // rows of a subscription in memory at once
 constexpr std::size_t galleries_page = 100;
 
 const std::vector<std::string> resource_columns = {
@@ -85,44 +87,66 @@ JsonObject row_of(const identity::Subscription& subscription, std::string id, st
           {"extendedLocation", nullptr}};
 }
 
-Result<> add_row(std::vector<JsonObject>& rows, JsonObject row) {
-  if (rows.size() >= rows_max) {
-    return fail(arm::error(Kind::quota, "RateLimiting",
-                           fmt::format("The table has more than {} rows. Name subscriptions in the "
-                                       "body.",
-                                       rows_max)));
+// The table of a query while it is read: what the query drops at once is not held.
+struct Reading {
+  const Call& call;
+  const GraphQuery& query;
+  GraphBudget budget;
+  GraphTable table = {.columns = resource_columns, .rows = {}};
+
+  Result<> add(JsonObject row) {
+    if (!passes(query, row)) return {};
+    drop_unused(query, row);
+    return budget.add_row(table, std::move(row));
   }
-  rows.push_back(std::move(row));
+};
+
+// Calls for each row of a collection, also below: a page at a time.
+Result<> each_row(const model::View& view, const arm::ResourceId& collection,
+                  const std::function<Result<>(const model::Resource&)>& function) {
+  std::string from;
+  do {
+    const auto page = TRY(view.list(collection, from, read_page));
+    for (const auto& row : page.rows) TRY(function(row));
+    from = page.next;
+  } while (!from.empty());
   return {};
 }
 
-Result<> add_resources(const Call& call, const identity::Subscription& subscription,
-                       std::vector<JsonObject>& rows) {
+Result<> add_resources(Reading& reading, const identity::Subscription& subscription) {
+  const Call& call = reading.call;
   Call newest = call;
   newest.body = nullptr;
   newest.query.clear();
   return call.model.read(subscription.id, [&](const model::View& view) -> Result<> {
-    for (const auto& row : TRY(view.list_group(""))) {
-      const auto* type = find_type(row.id.provider, row.id.type());
-      if (type == nullptr || !TRY(call.may_read(row.id))) continue;
-      auto shown = row_of(subscription, row.id.text(), row.id.name(), row.id.full_type(),
-                          row.location, row.id.group);
-      newest.api_version = type->api_versions.back();
-      shown["properties"] = show(*type, newest, row).get_object()["properties"];
-      if (!row.tags.get_object().empty()) shown["tags"] = row.tags;
-      shown["sku"] = row.sku;
-      shown["zones"] = row.zones;
-      TRY(add_row(rows, std::move(shown)));
+    for (const auto& type : types()) {
+      arm::ResourceId collection{.subscription = subscription.id,
+                                 .group = {},
+                                 .provider = std::string(type.provider),
+                                 .types = {},
+                                 .names = {}};
+      for (const auto part : split(type.type, '/')) collection.types.emplace_back(part);
+      newest.api_version = type.api_versions.back();
+      TRY(each_row(view, collection, [&](const model::Resource& row) -> Result<> {
+        if (!TRY(call.may_read(row.id))) return {};
+        auto shown = row_of(subscription, row.id.text(), row.id.name(), row.id.full_type(),
+                            row.location, row.id.group);
+        shown["properties"] = show(type, newest, row).get_object()["properties"];
+        if (!row.tags.get_object().empty()) shown["tags"] = row.tags;
+        shown["sku"] = row.sku;
+        shown["zones"] = row.zones;
+        return reading.add(std::move(shown));
+      }));
     }
     return {};
   });
 }
 
-Result<> add_containers(const Call& call, const identity::Subscription& subscription,
-                        std::vector<JsonObject>& rows) {
+Result<> add_containers(Reading& reading, const identity::Subscription& subscription) {
+  const Call& call = reading.call;
   if (TRY(call.access.sees_subscription(call.caller, subscription.id))) {
-    TRY(add_row(rows, row_of(subscription, "/subscriptions/" + subscription.id, subscription.name,
-                             "microsoft.resources/subscriptions", "", "")));
+    TRY(reading.add(row_of(subscription, "/subscriptions/" + subscription.id, subscription.name,
+                           "microsoft.resources/subscriptions", "", "")));
   }
   const arm::ResourceId groups{.subscription = subscription.id,
                                .group = {},
@@ -130,25 +154,25 @@ Result<> add_containers(const Call& call, const identity::Subscription& subscrip
                                .types = {"resourceGroups"},
                                .names = {}};
   return call.model.read(subscription.id, [&](const model::View& view) -> Result<> {
-    for (const auto& group : TRY(view.list_all(groups))) {
+    return each_row(view, groups, [&](const model::Resource& group) -> Result<> {
       if (!TRY(call.access.allows(call.caller,
                                   "Microsoft.Resources/subscriptions/resourceGroups/read",
                                   group.id.text()))) {
-        continue;
+        return {};
       }
       auto row = row_of(subscription, group.id.text(), group.id.group,
                         "microsoft.resources/subscriptions/resourcegroups", group.location,
                         group.id.group);
       row["properties"] = JsonObject{{"provisioningState", group.provisioning}};
       if (!group.tags.get_object().empty()) row["tags"] = group.tags;
-      TRY(add_row(rows, std::move(row)));
-    }
-    return {};
+      return reading.add(std::move(row));
+    });
   });
 }
 
 // Everybody may see these, in each location; the rows do not say whose they are.
-Result<> add_community(const Call& call, std::vector<JsonObject>& rows) {
+Result<> add_community(Reading& reading) {
+  const Call& call = reading.call;
   const identity::Subscription nobodys{.id = {}, .tenant = {}, .name = {}};
   for (const auto& [name, gallery] : TRY(list_community_galleries(call))) {
     for (const auto& location : call.world.locations) {
@@ -160,23 +184,20 @@ Result<> add_community(const Call& call, std::vector<JsonObject>& rows) {
       const Json shown = show_community_gallery(gallery, name, location.name);
       row["properties"] = *find_path(shown, "properties");
       set_path(row["properties"], "identifier", *find_path(shown, "identifier"));
-      TRY(add_row(rows, std::move(row)));
+      TRY(reading.add(std::move(row)));
     }
   }
   return {};
 }
 
-Result<GraphTable> table_of(const Call& call, std::string_view name) {
-  GraphTable table{.columns = resource_columns, .rows = {}};
-  if (name == "communitygalleryresources") {
-    TRY(add_community(call, table.rows));
-    return table;
+Result<> read_table(Reading& reading) {
+  const auto& name = reading.query.table;
+  if (name == "communitygalleryresources") return add_community(reading);
+  for (const auto& subscription : TRY(subscriptions_of(reading.call))) {
+    TRY(name == "resources" ? add_resources(reading, subscription)
+                            : add_containers(reading, subscription));
   }
-  for (const auto& subscription : TRY(subscriptions_of(call))) {
-    TRY(name == "resources" ? add_resources(call, subscription, table.rows)
-                            : add_containers(call, subscription, table.rows));
-  }
-  return table;
+  return {};
 }
 
 Result<std::int64_t> option_of(const Call& call, const char* name, std::int64_t otherwise,
@@ -200,11 +221,10 @@ Result<std::int64_t> skipped(const Call& call) {
                           ? find_member(options->get_object(), "$skipToken")
                           : nullptr;
   if (token == nullptr || !token->is_string()) {
-    return option_of(call, "$skip", 0, 0, static_cast<std::int64_t>(rows_max));
+    return option_of(call, "$skip", 0, 0, skipped_max);
   }
   const auto bytes = from_base64url(std::string_view(token->get_string()));
-  const auto at =
-      bytes ? parse_int(as_text(*bytes), 0, static_cast<std::int64_t>(rows_max)) : std::nullopt;
+  const auto at = bytes ? parse_int(as_text(*bytes), 0, skipped_max) : std::nullopt;
   if (!at) return fail(bad_request("The $skipToken is not one that a query returned."));
   return *at;
 }
@@ -246,15 +266,24 @@ Result<Outcome> query_resource_graph(const Call& call) {
   if (!format.empty() && !iequals(format, "table") && !iequals(format, "objectArray")) {
     return fail(bad_request("'resultFormat' is table or objectArray."));
   }
-  auto all = TRY(table_of(call, query.table));
-  std::ranges::sort(all.rows, {},
+  Reading reading{.call = call,
+                  .query = query,
+                  .budget = {call.world.graph_rows_max, call.world.graph_bytes_max}};
+  TRY(read_table(reading));
+  std::ranges::sort(reading.table.rows, {},
                     [](const JsonObject& row) { return to_lower(row.at("id").get_string()); });
-  auto result = run_graph_query(query, std::move(all));
+  auto result = TRY(run_graph_query(query, std::move(reading.table), reading.budget));
   const auto total = static_cast<std::int64_t>(result.rows.size());
   const auto begin = std::min(skip, total);
   const auto end = std::min(begin + top, total);
   result.rows.erase(result.rows.begin() + end, result.rows.end());
   result.rows.erase(result.rows.begin(), result.rows.begin() + begin);
+  std::size_t bytes = 0;
+  for (const auto& row : result.rows) bytes += bytes_of(row);
+  if (bytes > page_bytes_max) {
+    return fail(payload_too_large(fmt::format(
+        "Response payload size is {}, and has exceeded the limit of {}", bytes, page_bytes_max)));
+  }
   JsonObject body{
       {"totalRecords", total},
       {"count", end - begin},

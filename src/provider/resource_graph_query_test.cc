@@ -1,5 +1,6 @@
 #include "provider/resource_graph_query.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace pinaco::provider {
@@ -25,7 +26,9 @@ std::string names(std::string_view query) {
   const auto parsed = parse_graph_query("resources | " + std::string(query));
   if (!parsed) return parsed.error().details.at(0).message;
   std::string names;
-  for (const auto& row : run_graph_query(*parsed, table()).rows) {
+  GraphBudget budget(100, 1 << 20);
+  const auto result = *run_graph_query(*parsed, table(), budget);
+  for (const auto& row : result.rows) {
     if (!names.empty()) names += ",";
     names += row.at("name").get_string();
   }
@@ -78,7 +81,8 @@ TEST(GraphQuery, ProjectsCountsAndSummarizes) {
   const auto run = [](std::string_view text) {
     const auto query = parse_graph_query(text);
     EXPECT_TRUE(query) << text;
-    const auto result = run_graph_query(*query, table());
+    GraphBudget budget(100, 1 << 20);
+    const auto result = *run_graph_query(*query, table(), budget);
     return to_text(Json(JsonArray(result.rows.begin(), result.rows.end())));
   };
   EXPECT_EQ(run("Resources|project n = name, tags['env'] | take 1"),
@@ -109,6 +113,34 @@ TEST(GraphQuery, SaysWhereItIsWrong) {
   EXPECT_EQ(position("resources | where (name == 'x'"), "30");
   EXPECT_EQ(position("resources | take x"), "17");
   EXPECT_EQ(position("resources | where name == 'x' ; drop"), "30");
+}
+
+TEST(GraphQuery, ProjectingTheSameOftenHasABudget) {
+  std::string text = "resources | project ";
+  for (int i = 0; i < 64; i++) text += fmt::format("{}c{} = properties", i == 0 ? "" : ", ", i);
+  const auto query = *parse_graph_query(text);
+  GraphBudget small(100, 20'000), large(100, 1 << 20);
+  const auto refused = run_graph_query(query, table(), small);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "BadRequest");
+  EXPECT_EQ(refused.error().details.at(0).code, "ResponsePayloadTooLarge");
+  EXPECT_TRUE(run_graph_query(query, table(), large));
+}
+
+TEST(GraphQuery, DropsWhatNoClauseLooksAt) {
+  const auto kept = [](std::string_view text) {
+    auto row = table().rows[0];
+    row["id"] = "/x";
+    drop_unused(*parse_graph_query(text), row);
+    std::string names;
+    for (const auto& each : row) names += std::string(each.key()) + " ";
+    return names;
+  };
+  EXPECT_EQ(kept("resources | where name == 'a' | count"), "name id ");
+  EXPECT_EQ(kept("resources | project Tags | order by location"), "tags id ");
+  EXPECT_EQ(kept("resources | where not(type == 'x' or properties.size > 1) | summarize count()"),
+            "type properties id ");
+  EXPECT_EQ(kept("resources | order by name"), "name type location properties tags id ");
 }
 
 TEST(GraphQuery, HasLimits) {
