@@ -78,8 +78,13 @@ Result<std::optional<model::Resource>> find_shared_gallery(const Call& call,
                                                            std::string_view subscription) {
   auto gallery = TRY(find_offered_gallery(call, unique_name, subscription));
   if (!gallery) return gallery;
-  const auto rejected = TRY(rejected_shares(call, to_lower(subscription)));
-  if (rejected.contains(to_lower(unique_name))) gallery.reset();
+  bool rejected = false;
+  TRY(call.model.read(to_lower(subscription), [&](const model::View& view) -> Result<> {
+    rejected = TRY(view.find_fact(fact_of(unique_name)))
+    .has_value();
+    return {};
+  }));
+  if (rejected) gallery.reset();
   return gallery;
 }
 
