@@ -71,6 +71,7 @@ using Handler = std::function<Reply(Request&)>;
 struct ServerOptions {
   std::string address = "127.0.0.1";  // numeric
   std::uint16_t port = 0;             // 0 takes a free one
+  std::string unix_path = {};         // when set: this socket file instead of address and port
   std::string certificate_file = {};  // PEM chain; empty: plain HTTP
   std::string key_file = {};
   std::size_t connections_max = 512;

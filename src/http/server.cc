@@ -348,9 +348,10 @@ Result<std::unique_ptr<Server>> serve(ServerOptions options, Handler handler) {
   if (options.connections_max == 0) {
     return fail(Kind::invalid, "A server needs room for at least one connection.");
   }
-  auto listener = TRY(os::Listener::tcp(options.address, options.port));
-  return std::make_unique<ServerImpl>(std::move(options), std::move(handler), std::move(listener),
-                                      std::move(context));
+  auto listener = options.unix_path.empty() ? TRY(os::Listener::tcp(options.address, options.port))
+                      : TRY(os::Listener::unix_path(options.unix_path));
+                      return std::make_unique<ServerImpl>(std::move(options), std::move(handler),
+                                                          std::move(listener), std::move(context));
 }
 
 }  // namespace pinaco::http

@@ -3,6 +3,7 @@
 
 #include "http/http_testing.h"
 #include "http/reply_writer.h"
+#include "os/test_folder.h"
 
 namespace pinaco::http {
 namespace {
@@ -39,6 +40,20 @@ TEST(HttpServer, AnswersWithLengthAndDate) {
     EXPECT_EQ(count_of(answer, line), 1u) << line << answer;
   }
   EXPECT_EQ(body_of(answer), "hello");
+}
+
+TEST(HttpServer, ListensOnASocketFileInsteadOfAPort) {
+  const os::TestFolder folder;
+  auto server = start_server({.unix_path = folder / "s"}, echo);
+  EXPECT_EQ(server->port(), 0);
+  const auto socket = os::Socket::connect_unix(folder / "s");
+  ASSERT_TRUE(socket) << socket.error().message;
+  ASSERT_TRUE(socket->write_all(as_bytes(get("/a")), Seconds(10)));
+  Bytes answer(15);
+  ASSERT_TRUE(socket->read_exact(answer, Seconds(10)));
+  EXPECT_EQ(as_text(answer), "HTTP/1.1 200 OK");
+  server.reset();
+  EXPECT_FALSE(std::filesystem::exists(folder / "s"));
 }
 
 TEST(HttpServer, WritesDatesAsTheStandardDoes) {

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -14,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <memory>
 
@@ -292,10 +294,20 @@ Result<> remove_file(const std::string& path) {
   return fail(system_error(fmt::format("removing {}", path), errno));
 }
 
+Result<> remove_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return fail(system_error("removing the folder " + path, error.value()));
+  return {};
+}
+
+Result<> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  return fail(system_error(fmt::format("renaming {} to {}", from, to), errno));
+}
+
 Result<> rename_durably(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) {
-    return fail(system_error(fmt::format("renaming {} to {}", from, to), errno));
-  }
+  TRY(rename_file(from, to));
   // The new name first: after a crash in between both names may be there, never none.
   TRY(sync_folder(folder_of(to)));
   if (folder_of(from) != folder_of(to)) TRY(sync_folder(folder_of(from)));
@@ -358,6 +370,29 @@ Result<File> lock_file(const std::string& path) {
                 fmt::format("{} is locked: another process uses it; stop that one first", path));
   }
   return fail(system_error(fmt::format("locking {}", path), errno));
+}
+
+Result<File> wait_for_lock(const std::string& path, Milliseconds timeout) {
+  constexpr int between_tries_ms = 5;  // flock knows no deadline
+  const auto end = system_clock().steady() + timeout;
+  while (true) {
+    auto lock = lock_file(path);
+    if (lock || lock.error().kind != Kind::conflict || system_clock().steady() >= end) return lock;
+    (void)::poll(nullptr, 0, between_tries_ms);
+  }
+}
+
+Result<File> inherited_lock(int descriptor, const std::string& path) {
+  struct stat ours = {};
+  struct stat theirs = {};
+  if (::stat(path.c_str(), &theirs) != 0) return fail(system_error("looking at " + path, errno));
+  // Locking it once more changes nothing where it is the same lock, and is refused where another
+  // opening of the file holds it.
+  if (::fstat(descriptor, &ours) != 0 || ours.st_ino != theirs.st_ino ||
+      ours.st_dev != theirs.st_dev || ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    return fail(Kind::conflict, fmt::format("descriptor {} is not the lock {}", descriptor, path));
+  }
+  return File(descriptor);
 }
 
 }  // namespace pinaco::os

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 namespace pinaco::os {
 
@@ -50,6 +51,8 @@ Result<> sync_folder(const std::string& path);
 Result<bool> exists(const std::string& path);
 Result<std::vector<std::string>> list_folder(const std::string& path);  // names, sorted
 Result<> remove_file(const std::string& path);                          // absent is fine
+Result<> remove_folder(const std::string& path);  // with all it holds; absent is fine
+Result<> rename_file(const std::string& from, const std::string& to);  // whole, not yet durable
 Result<> rename_durably(const std::string& from, const std::string& to);
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 // Replaces or creates `path` so that after a crash the old or the new content is there, whole.
@@ -57,5 +60,10 @@ Result<> write_file_durably(const std::string& path, ByteView content);
 Result<std::uint64_t> free_bytes(const std::string& path);
 // Holds the lock until destroyed; conflict when another process has it.
 Result<File> lock_file(const std::string& path);
+// Waits for it; conflict when the time is over.
+Result<File> wait_for_lock(const std::string& path, Milliseconds timeout);
+// The lock on `path` that the program which started this one took and left us as `descriptor`;
+// conflict when the descriptor is no such lock.
+Result<File> inherited_lock(int descriptor, const std::string& path);
 
 }  // namespace pinaco::os

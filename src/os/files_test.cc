@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -290,6 +291,27 @@ TEST(Files, ALockIsHeldByOneAndFreedAtItsEnd) {
   EXPECT_THAT(second.error().message, HasSubstr("another process"));
   *first = File();
   EXPECT_TRUE(lock_file(folder / "lock"));
+}
+
+TEST(Files, AnInheritedLockIsTheSameLock) {
+  const TestFolder folder;
+  const auto lock = lock_file(folder / "lock").value();
+  const auto same = inherited_lock(::dup(lock.descriptor()), folder / "lock");
+  EXPECT_TRUE(same);
+  const auto other = File::open_write(folder / "lock").value();
+  EXPECT_EQ(inherited_lock(other.descriptor(), folder / "lock").error().kind, Kind::conflict);
+  const auto elsewhere = lock_file(folder / "elsewhere").value();
+  EXPECT_EQ(inherited_lock(elsewhere.descriptor(), folder / "lock").error().kind, Kind::conflict);
+  EXPECT_EQ(inherited_lock(-1, folder / "lock").error().kind, Kind::conflict);
+}
+
+TEST(Files, AFolderIsRemovedWithAllItHolds) {
+  const TestFolder folder;
+  ASSERT_TRUE(make_folders(folder / "a/b"));
+  ASSERT_TRUE(File::create(folder / "a/b/c"));
+  ASSERT_TRUE(remove_folder(folder / "a"));
+  EXPECT_FALSE(exists(folder / "a").value());
+  EXPECT_TRUE(remove_folder(folder / "a"));
 }
 
 TEST(Files, TellsTheFreeSpace) {

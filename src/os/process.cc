@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 namespace pinaco::os {
 namespace {
@@ -37,8 +38,6 @@ struct Prepared {
 }
 
 [[noreturn]] void become(const Prepared& prepared) {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(prepared);
-  if (::getppid() != prepared.parent) ::_exit(127);  // the parent was quicker to die
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -56,6 +55,22 @@ struct Prepared {
   give_up(prepared);
 }
 
+// Dies with the parent.
+[[noreturn]] void become_child(const Prepared& prepared) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(prepared);
+  if (::getppid() != prepared.parent) ::_exit(127);  // the parent was quicker to die
+  become(prepared);
+}
+
+// Leaves its session, and its parent by being a grandchild.
+[[noreturn]] void become_nobodys_child(const Prepared& prepared) {
+  if (::setsid() < 0) give_up(prepared);
+  const pid_t id = ::fork();
+  if (id < 0) give_up(prepared);
+  if (id > 0) ::_exit(0);
+  become(prepared);
+}
+
 // A copy of a descriptor that lies above every target of become().
 Result<Socket> above_all(int descriptor, std::size_t inherited) {
   Socket copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, static_cast<int>(3 + inherited)));
@@ -70,49 +85,88 @@ Result<SocketPair> output_pair(std::size_t inherited) {
   return SocketPair{.near = std::move(pair.near), .far = std::move(high)};
 }
 
+// All that a child needs, held open until it has become its program.
+class Start {
+ public:
+  Result<> prepare(const std::vector<std::string>& arguments, std::span<const int> inherited,
+                   int output, int errors) {
+    CHECK(!arguments.empty());
+    const auto count = inherited.size();
+    name_ = arguments[0];
+    failure_ = TRY(output_pair(count));
+    const Socket null_low(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    null_ = TRY(above_all(null_low.descriptor(), count));
+    prepared_ = {.arguments = {},
+                 .inherited = {},
+                 .input = null_.descriptor(),
+                 .output = output,
+                 .errors = errors,
+                 .failure = failure_.far.descriptor(),
+                 .parent = ::getpid()};
+    for (const auto& argument : arguments) {
+      prepared_.arguments.push_back(const_cast<char*>(argument.c_str()));  // execvp's old signature
+    }
+    prepared_.arguments.push_back(nullptr);
+    for (const int descriptor : inherited) {
+      copies_.push_back(TRY(above_all(descriptor, count)));
+      prepared_.inherited.push_back(copies_.back().descriptor());
+    }
+    return {};
+  }
+  const Prepared& prepared() const { return prepared_; }
+
+  // In the parent: the pair ends without a word when the child has become its program.
+  Result<> wait_for_exec() {
+    {
+      const Socket close_now = std::move(failure_.far);
+    }
+    int error_number = 0;
+    const ssize_t told = ::recv(failure_.near.descriptor(), &error_number, sizeof error_number, 0);
+    if (told == sizeof error_number) {
+      return std::unexpected(system_error("starting " + name_, error_number));
+    }
+    return {};
+  }
+
+ private:
+  std::string name_;
+  SocketPair failure_;
+  Socket null_;
+  std::vector<Socket> copies_;
+  Prepared prepared_ = {};
+};
+
 }  // namespace
 
 Result<Process> Process::start(const std::vector<std::string>& arguments,
                                std::span<const int> inherited) {
-  CHECK(!arguments.empty());
-  const auto count = inherited.size();
-  auto output = TRY(output_pair(count));
-  auto errors = TRY(output_pair(count));
-  auto failure = TRY(output_pair(count));
-  const Socket null_low(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const Socket null = TRY(above_all(null_low.descriptor(), count));
-  std::vector<Socket> copies;
-  Prepared prepared = {.arguments = {},
-                       .inherited = {},
-                       .input = null.descriptor(),
-                       .output = output.far.descriptor(),
-                       .errors = errors.far.descriptor(),
-                       .failure = failure.far.descriptor(),
-                       .parent = ::getpid()};
-  for (const auto& argument : arguments) {
-    prepared.arguments.push_back(const_cast<char*>(argument.c_str()));  // execvp's old signature
-  }
-  prepared.arguments.push_back(nullptr);
-  for (const int descriptor : inherited) {
-    copies.push_back(TRY(above_all(descriptor, count)));
-    prepared.inherited.push_back(copies.back().descriptor());
-  }
-
+  auto output = TRY(output_pair(inherited.size()));
+  auto errors = TRY(output_pair(inherited.size()));
+  Start start;
+  TRY(start.prepare(arguments, inherited, output.far.descriptor(), errors.far.descriptor()));
   const pid_t id = ::fork();
   if (id < 0) return std::unexpected(system_error("starting " + arguments[0], errno));
-  if (id == 0) become(prepared);
+  if (id == 0) become_child(start.prepared());
   Process process(id, std::move(output.near), std::move(errors.near),
                   Socket(static_cast<int>(::syscall(SYS_pidfd_open, id, 0))));
-  {
-    const Socket close_now = std::move(failure.far);
-  }
-  int error_number = 0;
-  const ssize_t told = ::recv(failure.near.descriptor(), &error_number, sizeof error_number, 0);
-  if (told == sizeof error_number) {
-    return std::unexpected(system_error("starting " + arguments[0], error_number));
-  }
+  TRY(start.wait_for_exec());
   if (!process.alive_.is_open()) return std::unexpected(system_error("opening a pidfd", errno));
   return process;
+}
+
+Result<> start_detached(const std::vector<std::string>& arguments, const std::string& log_path,
+                        std::span<const int> inherited) {
+  const Socket log_low(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log_low.is_open()) return std::unexpected(system_error("opening " + log_path, errno));
+  const Socket log = TRY(above_all(log_low.descriptor(), inherited.size()));
+  Start start;
+  TRY(start.prepare(arguments, inherited, log.descriptor(), log.descriptor()));
+  const pid_t id = ::fork();
+  if (id < 0) return std::unexpected(system_error("starting " + arguments[0], errno));
+  if (id == 0) become_nobodys_child(start.prepared());
+  int status = 0;
+  while (::waitpid(id, &status, 0) < 0 && errno == EINTR) continue;
+  return start.wait_for_exec();
 }
 
 Process::Process(Process&& other) noexcept
@@ -140,12 +194,31 @@ Result<std::optional<int>> Process::wait(Milliseconds timeout) {
   return status_;
 }
 
+void Process::kill() const {
+  // By the pidfd: an id may already be somebody else's.
+  (void)::syscall(SYS_pidfd_send_signal, alive_.descriptor(), SIGKILL, nullptr, 0);
+}
+
 Result<int> Process::end(Milliseconds grace) {
   if (!status_) ::kill(id_, SIGTERM);  // not reaped yet, so the id is still the child's
   if (const auto status = TRY(wait(grace))) return *status;
   ::kill(id_, SIGKILL);
   if (const auto status = TRY(wait(std::chrono::seconds(10)))) return *status;
   return fail(Kind::unavailable, fmt::format("Process {} does not end even when killed.", id_));
+}
+
+Error become(const std::vector<std::string>& arguments) {
+  std::vector<char*> words;
+  for (const auto& argument : arguments) {
+    words.push_back(const_cast<char*>(argument.c_str()));  // execvp's old signature
+  }
+  words.push_back(nullptr);
+  (void)std::fflush(nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  ::execvp(words[0], words.data());
+  if (errno != ENOENT) return system_error("starting " + arguments[0], errno);
+  return {.kind = Kind::not_found,
+          .message = fmt::format("The program {} is not installed.", arguments[0])};
 }
 
 Result<Finished> run_program(const std::vector<std::string>& arguments, Milliseconds timeout) {

@@ -32,6 +32,7 @@ class Process {
 
   // The exit code, or 128 and the signal that ended it; nullopt when it still runs by then.
   Result<std::optional<int>> wait(Milliseconds timeout);
+  void kill() const;  // from any thread; nothing when it has ended
   // Asks it to end, waits, and kills it if it does not.
   Result<int> end(Milliseconds grace);
 
@@ -44,6 +45,16 @@ class Process {
   Socket alive_;  // a pidfd: readable once the child has ended
   std::optional<int> status_;
 };
+
+// A program that outlives this one: in a session of its own, a child of nobody here. Its output and
+// errors are appended to `log_path` (0600); descriptors in `inherited` are 3, 4, ... in it.
+// not_found when it is not installed.
+Result<> start_detached(const std::vector<std::string>& arguments, const std::string& log_path,
+                        std::span<const int> inherited);
+
+// Becomes another program in this process, looked up in PATH, with the input and output that this
+// one has. Returns only when that is not possible, with why.
+Error become(const std::vector<std::string>& arguments);
 
 struct Finished {
   int status = 0;

@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <thread>
+
+#include "os/files.h"
+#include "os/test_folder.h"
 
 namespace pinaco::os {
 namespace {
@@ -90,6 +94,50 @@ TEST(Process, IsKilledWhenItsParentThreadDies) {
   std::thread([&] { process.emplace(Process::start({"sleep", "1000"})); }).join();
   ASSERT_TRUE(process && *process);
   EXPECT_EQ((*process)->wait(patience).value(), 128 + SIGKILL);
+}
+
+TEST(Detached, OutlivesTheThreadThatStartedItInASessionOfItsOwn) {
+  const TestFolder folder;
+  auto pair = socket_pair().value();
+  std::thread([&] {
+    const int inherited[] = {pair.far.descriptor()};
+    const auto started = start_detached(
+        {"sh", "-c", "echo log; ps -o sid= -p $$ >&3; read line <&3; echo $line >&3"},
+        folder / "log", inherited);
+    EXPECT_TRUE(started) << started.error().message;
+    const Socket close_now = std::move(pair.far);
+  }).join();
+  Bytes said(64);
+  const auto got = pair.near.read_some(said, patience).value();
+  const auto session = std::stoi(std::string(as_text(ByteView(said).first(got))));
+  EXPECT_NE(session, ::getsid(0));
+  ASSERT_TRUE(pair.near.write_all(as_bytes("alive\n"), patience));
+  said.resize(6);
+  ASSERT_TRUE(pair.near.read_exact(said, patience));
+  EXPECT_EQ(as_text(said), "alive\n");
+  EXPECT_EQ(pair.near.read_some(said, patience).value(), 0u);
+  EXPECT_EQ(read_file(folder / "log", 100).value(), "log\n");
+}
+
+TEST(Detached, OfAMissingProgramIsNotFound) {
+  const TestFolder folder;
+  const auto started = start_detached({"no-such-program-anywhere"}, folder / "log", {});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind, Kind::not_found);
+}
+
+TEST(Detached, HoldsTheLockThatItWasGiven) {
+  const TestFolder folder;
+  auto pair = socket_pair().value();
+  {
+    const auto lock = lock_file(folder / "lock").value();
+    const int inherited[] = {lock.descriptor(), pair.far.descriptor()};
+    ASSERT_TRUE(start_detached({"sh", "-c", "read line <&4"}, folder / "log", inherited));
+    const Socket close_now = std::move(pair.far);
+  }
+  EXPECT_EQ(wait_for_lock(folder / "lock", Milliseconds(1)).error().kind, Kind::conflict);
+  ASSERT_TRUE(pair.near.write_all(as_bytes("end\n"), patience));
+  EXPECT_TRUE(wait_for_lock(folder / "lock", patience));
 }
 
 TEST(RunProgram, EndsAProgramThatTakesTooLong) {
