@@ -49,6 +49,10 @@ struct Opened {
 
 // `stated` is what the user or the API says the bytes are.
 Result<Opened> open_image(std::shared_ptr<Source> source, std::optional<Format> stated);
+// A QCOW2 file that a guest wrote to, above the disk that it began with (nullptr: zeros). Its own
+// header still names no other file.
+Result<std::shared_ptr<DiskReader>> open_overlay(std::shared_ptr<Source> source,
+                                                 std::shared_ptr<const DiskReader> below);
 // Only a fixed VHD of whole MiB with a true footer, as the disk-upload path takes it. Errors use
 // the code InvalidVhd where the cloud does, else InvalidParameter for a size that is not whole.
 Result<Opened> open_uploaded_vhd(std::shared_ptr<Source> source);

@@ -30,7 +30,7 @@ struct Run {
   bool continues(const Run& before) const {
     if (before.length == 0 || kind != before.kind) return false;
     if (kind == ClusterKind::compressed) return false;
-    return kind == ClusterKind::zero || host_offset == before.host_offset + before.length;
+    return kind != ClusterKind::data || host_offset == before.host_offset + before.length;
   }
 };
 
@@ -63,8 +63,8 @@ class Unpacked {
 class Qcow2Disk final : public DiskReader {
  public:
   Qcow2Disk(std::shared_ptr<Source> source, const Qcow2Header& header,
-            std::vector<std::uint64_t> l1)
-      : source_(std::move(source)), header_(header), l1_(std::move(l1)) {}
+            std::vector<std::uint64_t> l1, std::shared_ptr<const DiskReader> below)
+      : source_(std::move(source)), header_(header), l1_(std::move(l1)), below_(std::move(below)) {}
 
   std::uint64_t size_bytes() const override { return header_.size_bytes; }
 
@@ -77,6 +77,8 @@ class Qcow2Disk final : public DiskReader {
           return source_->read(run.host_offset, piece);
         case ClusterKind::compressed:
           return read_compressed(run, piece);
+        case ClusterKind::absent:
+          return read_below(run.offset, piece);
         case ClusterKind::zero:
           break;
       }
@@ -93,6 +95,7 @@ class Qcow2Disk final : public DiskReader {
         // Preallocated clusters are often holes of the file.
         return list.add_from(*source_, run.host_offset, run.offset, run.length);
       }
+      if (run.kind == ClusterKind::absent) return list_below(run.offset, run.length, list);
       list.add(run.offset, run.length, run.kind == ClusterKind::zero);
       return {};
     }));
@@ -100,6 +103,29 @@ class Qcow2Disk final : public DiskReader {
   }
 
  private:
+  // How many of the bytes from `offset` on the disk below has; it may be smaller than this one.
+  std::uint64_t bytes_below(std::uint64_t offset, std::uint64_t length) const {
+    if (below_ == nullptr || offset >= below_->size_bytes()) return 0;
+    return std::min(length, below_->size_bytes() - offset);
+  }
+
+  Result<> read_below(std::uint64_t offset, MutableBytes into) const {
+    const auto length = bytes_below(offset, into.size());
+    std::ranges::fill(into.subspan(length), std::uint8_t{0});
+    return length == 0 ? Result<>() : below_->read(offset, into.first(length));
+  }
+
+  Result<> list_below(std::uint64_t offset, std::uint64_t length, ExtentList& list) const {
+    const auto known = bytes_below(offset, length);
+    if (known != 0) {
+      for (const auto& extent : TRY(below_->extents(offset, known))) {
+        list.add(extent.offset, extent.length, extent.zero);
+      }
+    }
+    list.add(offset + known, length - known, true);
+    return {};
+  }
+
   // Calls visit with the runs of [offset, offset + length), in order and joined.
   template <typename Visit>
   Result<> walk(std::uint64_t offset, std::uint64_t length, const Visit& visit) const {
@@ -118,7 +144,7 @@ class Qcow2Disk final : public DiskReader {
       const auto l1_index = offset >> table_bits;
       const auto table_end = std::min(end, (l1_index + 1) << table_bits);
       if (l1_[l1_index] == 0) {
-        TRY(add({.offset = offset, .length = table_end - offset}));
+        TRY(add({.offset = offset, .length = table_end - offset, .kind = ClusterKind::absent}));
         offset = table_end;
         continue;
       }
@@ -176,18 +202,26 @@ class Qcow2Disk final : public DiskReader {
   const std::shared_ptr<Source> source_;
   const Qcow2Header header_;
   const std::vector<std::uint64_t> l1_;
+  const std::shared_ptr<const DiskReader> below_;
   mutable Unpacked unpacked_;
 };
 
 }  // namespace
 
-Result<Opened> open_qcow2(std::shared_ptr<Source> source) {
+Result<Opened> open_qcow2(std::shared_ptr<Source> source, std::shared_ptr<const DiskReader> below) {
   Opened opened{.format = Format::qcow2};
   const auto header = TRY(read_qcow2_header(*source, opened.warnings));
   opened.variant = header.version == 2 ? "v2" : "v3";
   auto l1 = TRY(map_qcow2(*source, header));
-  opened.disk = std::make_unique<Qcow2Disk>(std::move(source), header, std::move(l1));
+  opened.disk =
+      std::make_unique<Qcow2Disk>(std::move(source), header, std::move(l1), std::move(below));
   return opened;
+}
+
+Result<std::shared_ptr<DiskReader>> open_overlay(std::shared_ptr<Source> source,
+                                                 std::shared_ptr<const DiskReader> below) {
+  auto opened = TRY(open_qcow2(std::move(source), std::move(below)));
+  return std::shared_ptr<DiskReader>(std::move(opened.disk));
 }
 
 }  // namespace pinaco::format

@@ -5,6 +5,8 @@
 
 namespace pinaco::format {
 
-Result<Opened> open_qcow2(std::shared_ptr<Source> source);
+// What the file does not hold is read from `below`, or as zeros without one.
+Result<Opened> open_qcow2(std::shared_ptr<Source> source,
+                          std::shared_ptr<const DiskReader> below = nullptr);
 
 }  // namespace pinaco::format

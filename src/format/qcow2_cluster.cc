@@ -93,7 +93,7 @@ bool unpack_zstd(ByteView packed, MutableBytes into) {
 
 Result<Qcow2Cluster> parse_l2_entry(const Qcow2Header& header, std::uint64_t value,
                                     std::uint64_t index, std::uint64_t entry_at) {
-  if (value == 0) return Qcow2Cluster{};
+  if (value == 0) return Qcow2Cluster{.kind = ClusterKind::absent};
   const Entry entry{header, value, index, entry_at};
   if (value & qcow2_compressed) return parse_compressed(entry);
 

@@ -5,7 +5,8 @@
 
 namespace pinaco::format {
 
-enum class ClusterKind { zero, data, compressed };
+// absent: not here; zeros, or what lies below an overlay.
+enum class ClusterKind { absent, zero, data, compressed };
 
 struct Qcow2Cluster {
   ClusterKind kind = ClusterKind::zero;

@@ -132,6 +132,33 @@ TEST_F(QemuIo, CompressedBetweenPlainClustersReadsAsWritten) {
                   "write -c -P 4 192K 64K", "write -P 5 100K 1K"});
 }
 
+// What a guest wrote above the disk that it began with, as QEMU sees both.
+TEST_F(QemuIo, AnOverlayReadsAsTheDiskBelowWithWhatWasWritten) {
+  NEED_TOOL("qemu-io");
+  const auto below = folder_.file("below");
+  const auto image = folder_.file("overlay");
+  const auto raw = folder_.file("raw");
+  write_file(below, random_disk(11, 3 * mib + 512));  // shorter than the overlay
+  ASSERT_EQ(run({"qemu-img", "create", "-q", "-f", "qcow2", image, "4M"}), 0);
+  const std::string both = "driver=qcow2,file.filename=" + image +
+                           ",discard=unmap,backing.driver=raw,backing.file.filename=" + below;
+  ASSERT_EQ(run({"qemu-io", "--image-opts", both, "-c", "write -P 7 70000 1000", "-c",
+                 "write -z 1M 128K", "-c", "write -P 9 3100K 200K", "-c", "discard 2M 64K"}),
+            0);
+  ASSERT_EQ(run({"qemu-img", "convert", "--image-opts", "-O", "raw", both, raw}), 0);
+  const std::shared_ptr<const DiskReader> base =
+      open_image(open_file(below).value(), Format::raw).value().disk;
+  const auto opened = open_overlay(open_file(image).value(), base);
+  ASSERT_TRUE(opened) << opened.error().message;
+  expect_same_disk(**opened, read_file(raw), 5);
+  // Without the disk below the rest is zeros.
+  const auto alone = open_overlay(open_file(image).value(), nullptr);
+  ASSERT_TRUE(alone) << alone.error().message;
+  Bytes block(512, 1);
+  ASSERT_TRUE((*alone)->read(2 * mib + 128 * 1024, block));
+  EXPECT_TRUE(is_zero(block));
+}
+
 TEST_F(QemuIo, SnapshotsDoNotChangeTheCurrentDisk) {
   NEED_TOOL("qemu-io");
   expect_as_qemu("compat=1.1", {"write -P 1 0 2M"});
