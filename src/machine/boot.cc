@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "machine/overlay.h"
 #include "machine/qemu.h"
+#include "machine/qmp.h"
 #include "os/files.h"
 #include "os/process.h"
 
@@ -72,7 +73,7 @@ class Watch {
 
   // Returns how long it took until the text came.
   Result<Milliseconds> until_text() {
-    TRY(qmp_.start());
+    TRY(qmp_.send_start());
     while (true) {
       const auto left = options_.limit - passed();
       if (left <= Milliseconds(0)) return out_of_time();
@@ -87,7 +88,10 @@ class Watch {
         if (which == 0 && read_console()) return passed();
         if (which == 1) read_errors();
         if (which != 2) continue;
-        if (const auto trouble = TRY(qmp_.receive())) return lost(*trouble);
+        TRY(qmp_.receive());
+        while (const auto event = qmp_.take_event()) {
+          if (const auto trouble = find_trouble(*event)) return lost(*trouble);
+        }
       }
       if (!console_open_ && !errors_open_) return ended();
     }
@@ -95,7 +99,7 @@ class Watch {
 
   // A guest that does not obey is killed; there is nothing in the overlay that must be kept whole.
   void end_guest() {
-    (void)qmp_.quit();
+    (void)qmp_.send_quit();
     const auto status = process_.wait(std::chrono::seconds(5));
     if (!status || !*status) (void)process_.end(std::chrono::seconds(3));
   }

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "machine/hypervisor.h"  // guests that live on
 
 namespace pinaco::machine {
 

@@ -6,64 +6,15 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "machine/overlay.h"
 #include "machine/qemu.h"
+#include "machine/test_guest.h"
 #include "os/files.h"
 #include "os/process.h"
 
 namespace pinaco::machine {
 namespace {
-
-constexpr Milliseconds patience = std::chrono::seconds(60);
-
-bool is_missing(const std::string& program) {
-  const auto found = os::run_program({program, "--version"}, patience);
-  return !found && found.error().kind == Kind::not_found;
-}
-
-// A test without its tool must be seen; where everything has to be there, it fails.
-#define NEEDS_TOOL(name)                                                  \
-  if (is_missing(name)) {                                                 \
-    if (std::getenv("CI") != nullptr) FAIL() << "missing tool: " << name; \
-    GTEST_SKIP() << "missing tool: " << name;                             \
-  }
-
-Bytes code(std::initializer_list<int> bytes) {
-  Bytes made;
-  for (const int byte : bytes) made.push_back(static_cast<std::uint8_t>(byte));
-  return made;
-}
-const Bytes halt = code({0xf4, 0xeb, 0xfd});               // hlt; jmp back
-const Bytes reset = code({0xb0, 0xfe, 0xe6, 0x64, 0xf4});  // mov al, 0xfe; out 0x64, al; hlt
-// Writes the boot sector itself to the second sector, through the BIOS (int 0x13).
-const Bytes write_sector = code({0xb8, 0x01, 0x03,  // mov ax, 0x0301: write one sector
-                                 0xb9, 0x02, 0x00,  // mov cx, 2
-                                 0xba, 0x80, 0x00,  // mov dx, 0x80: the first disk
-                                 0xbb, 0x00, 0x7c,  // mov bx, 0x7c00
-                                 0xcd, 0x13});      // int 0x13
-
-// A disk of 1 MiB whose boot sector runs `first`, says `text` on the serial port, runs `last`.
-Bytes boot_disk(std::string_view text, const Bytes& last, const Bytes& first = {}) {
-  Bytes sector = code({0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0});  // xor ax, ax; mov ds, ax; mov es, ax
-  append(sector, first);
-  const auto message = sector.size() + 14 + last.size();
-  sector.push_back(0xbe);  // mov si, message
-  append_le(sector, static_cast<std::uint16_t>(0x7c00 + message));
-  append(sector, code({0xac,              // lodsb
-                       0x84, 0xc0,        // test al, al
-                       0x74, 0x06,        // jz to `last`
-                       0xba, 0xf8, 0x03,  // mov dx, 0x3f8: the first serial port
-                       0xee,              // out dx, al
-                       0xeb, 0xf5}));     // jmp to the lodsb
-  append(sector, last);
-  CHECK(sector.size() == message);
-  append(sector, as_bytes(text));
-  sector.resize(1u << 20);
-  store_le<std::uint16_t>(sector, 510, 0xaa55);
-  return sector;
-}
 
 class Boot : public testing::Test {
  protected:
@@ -78,28 +29,14 @@ class Boot : public testing::Test {
     options_.cpus = 1;
   }
   ~Boot() override {
-    server_.reset();
+    server_.end();
     std::filesystem::remove_all(folder_);
   }
 
   // Serves the disk read-only and points the options at it.
   void serve(const Bytes& disk, std::vector<std::string> filters = {}) {
-    disk_path_ = folder_ + "/disk";
-    std::ofstream(disk_path_, std::ios::binary) << as_text(disk);
-    const auto socket = folder_ + "/socket";
-    std::vector<std::string> line = {"nbdkit", "-f", "-r", "-U", socket};
-    if (!filters.empty()) line.push_back(filters[0]);
-    line.insert(line.end(), {"file", disk_path_});
-    if (!filters.empty()) line.insert(line.end(), filters.begin() + 1, filters.end());
-    auto started = os::Process::start(line);
-    ASSERT_TRUE(started) << started.error().message;
-    server_.emplace(std::move(*started));
-    const auto give_up = system_clock().steady() + patience;
-    while (!os::Socket::connect_unix(socket)) {
-      ASSERT_LT(system_clock().steady(), give_up);
-      ASSERT_EQ(server_->wait(Milliseconds(10)).value(), std::nullopt);
-    }
-    options_.nbd_uri = "nbd+unix:///?socket=" + socket;
+    server_.serve(folder_, disk, std::move(filters));
+    options_.nbd_uri = server_.uri();
   }
   std::size_t files_left() const {
     std::size_t count = 0;
@@ -111,8 +48,7 @@ class Boot : public testing::Test {
   }
 
   std::string folder_;
-  std::string disk_path_;
-  std::optional<os::Process> server_;
+  TestExport server_;
   BootOptions options_;
 };
 
@@ -138,7 +74,7 @@ TEST_F(Boot, WritesGoToTheOverlayAndNotToTheExport) {
   options_.keep_overlay = true;
   const auto report = boot(options_);
   ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(os::read_file(disk_path_, 2u << 20).value(), as_text(disk));
+  EXPECT_EQ(os::read_file(server_.disk_path(), 2u << 20).value(), as_text(disk));
   EXPECT_GT(report->overlay_bytes, 5 * 65536u);  // an L2 table and a cluster of data more
   const auto check = os::run_program({"qemu-img", "check", report->overlay_path}, patience);
   ASSERT_TRUE(check);

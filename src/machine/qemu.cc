@@ -48,37 +48,38 @@ Result<Firmware> prepare_uefi(const std::string& variables_path) {
     return fail(Kind::not_found,
                 "The firmware for generation V2 images is not installed: apt-get install ovmf");
   }
-  TRY(os::write_file_durably(variables_path, as_bytes(*variables)));
+  if (!TRY(os::exists(variables_path))) {
+    TRY(os::write_file_durably(variables_path, as_bytes(*variables)));
+  }
   return Firmware{.code_path = code_path, .variables_path = variables_path};
 }
 
-namespace {
-
-std::string raw_file(std::string_view node, const std::string& path, bool read_only) {
-  return to_text(JsonObject{{"driver", "raw"},
-                            {"node-name", node},
-                            {"read-only", read_only},
-                            {"file", JsonObject{{"driver", "file"}, {"filename", path}}}});
+Json nbd_node(const std::string& node, const ExportAddress& address) {
+  return JsonObject{{"driver", "nbd"},        {"node-name", node}, {"server", to_qemu(address)},
+                    {"export", address.name}, {"read-only", true}, {"reconnect-delay", 60}};
 }
 
-}  // namespace
+Json overlay_node(const std::string& node, const std::string& backing, const std::string& path) {
+  return JsonObject{{"driver", "qcow2"},
+                    {"node-name", node},
+                    {"backing", backing.empty() ? Json() : Json(backing)},
+                    {"discard", "unmap"},
+                    {"file", JsonObject{{"driver", "file"},
+                                        {"node-name", node + std::string(file_suffix)},
+                                        {"filename", path}}}};
+}
+
+Json raw_file_node(const std::string& node, const std::string& path, bool read_only) {
+  return JsonObject{{"driver", "raw"},
+                    {"node-name", node},
+                    {"read-only", read_only},
+                    {"file", JsonObject{{"driver", "file"}, {"filename", path}}}};
+}
 
 std::vector<std::string> command_line(const BootOptions& options, const ExportAddress& address,
                                       Accelerator accelerator, const std::string& overlay_path,
                                       const Firmware& firmware) {
   const bool uefi = !firmware.code_path.empty();
-  const auto base = to_text(JsonObject{{"driver", "nbd"},
-                                       {"node-name", "base"},
-                                       {"server", to_qemu(address)},
-                                       {"export", address.name},
-                                       {"read-only", true},
-                                       {"reconnect-delay", 60}});
-  const auto disk =
-      to_text(JsonObject{{"driver", "qcow2"},
-                         {"node-name", "disk"},
-                         {"backing", "base"},
-                         {"discard", "unmap"},
-                         {"file", JsonObject{{"driver", "file"}, {"filename", overlay_path}}}});
   // clang-format off
   std::vector<std::string> line = {
       qemu_program, "-nodefaults", "-no-user-config", "-no-reboot",
@@ -94,15 +95,16 @@ std::vector<std::string> command_line(const BootOptions& options, const ExportAd
       "-chardev", "socket,id=control,fd=3",
       "-mon", "chardev=control,mode=control",
       "-device", "virtio-rng-pci",
-      "-blockdev", base,
-      "-blockdev", disk,
+      "-blockdev", to_text(nbd_node("base", address)),
+      "-blockdev", to_text(overlay_node("disk", "base", overlay_path)),
       // A guest that loses its disk is paused, so that it never sees an error it would keep.
       "-device", "virtio-blk-pci,drive=disk,bootindex=1,rerror=stop,werror=stop",
   };
   // clang-format on
   if (uefi) {
-    line.insert(line.end(), {"-blockdev", raw_file("code", firmware.code_path, true), "-blockdev",
-                             raw_file("variables", firmware.variables_path, false)});
+    line.insert(line.end(),
+                {"-blockdev", to_text(raw_file_node("code", firmware.code_path, true)), "-blockdev",
+                 to_text(raw_file_node("variables", firmware.variables_path, false))});
   }
   if (options.network) {
     line.insert(line.end(), {"-netdev", "user,id=network", "-device",
@@ -111,38 +113,6 @@ std::vector<std::string> command_line(const BootOptions& options, const ExportAd
     line.insert(line.end(), {"-nic", "none"});
   }
   return line;
-}
-
-Result<> Qmp::send(std::string_view command) const {
-  const auto line = to_text(JsonObject{{"execute", command}}) + "\n";
-  return socket_.write_all(as_bytes(line), std::chrono::seconds(5));
-}
-
-Result<std::optional<std::string>> Qmp::receive() {
-  constexpr std::size_t line_bytes_max = 1 << 20;
-  Bytes buffer(16 << 10);
-  const auto got = socket_.read_some(buffer, Milliseconds(0));
-  if (!got || *got == 0) {
-    open_ = false;
-    return std::optional<std::string>();
-  }
-  input_.append(as_text(ByteView(buffer).first(*got)));
-  std::optional<std::string> trouble;
-  for (auto end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
-    const auto message = parse_json(std::string_view(input_).substr(0, end));
-    input_.erase(0, end + 1);
-    if (!message) continue;  // QEMU is trusted to speak; a line we cannot read is not for us
-    const auto event = string_at(*message, "event");
-    if (event == "BLOCK_IO_ERROR") {
-      trouble =
-          fmt::format("the guest's disk failed: {} of {} ended with '{}'",
-                      string_at(*message, "data.operation"), string_at(*message, "data.node-name"),
-                      string_at(*message, "data.reason"));
-    }
-    if (event == "GUEST_PANICKED") trouble = "the guest panicked";
-  }
-  if (input_.size() > line_bytes_max) return fail(Kind::corrupt, "QEMU sends an endless line.");
-  return trouble;
 }
 
 }  // namespace pinaco::machine

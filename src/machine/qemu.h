@@ -1,13 +1,11 @@
-// QEMU's program, its command line, and the machine protocol (QMP) on a socket of its own.
+// QEMU's program, what its command lines are made of, and the one for `boot`.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "machine/machine.h"
 #include "machine/uri.h"
-#include "os/sockets.h"
 
 namespace pinaco::machine {
 
@@ -27,6 +25,7 @@ struct Firmware {  // empty: SeaBIOS
   std::string code_path = {};
   std::string variables_path = {};
 };
+// Makes the variables' file unless it is there.
 Result<Firmware> prepare_uefi(const std::string& variables_path);
 
 // Descriptor 3 of the process is the QMP socket; the console is its standard output.
@@ -34,23 +33,11 @@ std::vector<std::string> command_line(const BootOptions& options, const ExportAd
                                       Accelerator accelerator, const std::string& overlay_path,
                                       const Firmware& firmware);
 
-// The client's side of QMP ("QEMU Machine Protocol", docs/interop/qmp-spec.txt): JSON lines.
-class Qmp {
- public:
-  explicit Qmp(os::Socket socket) : socket_(std::move(socket)) {}
-  const os::Socket& socket() const { return socket_; }
-  Result<> start() const { return send("qmp_capabilities"); }
-  Result<> quit() const { return send("quit"); }
-  // Reads what has come; the reason if it says that the guest cannot go on. At the end of the
-  // stream is_open() turns false.
-  Result<std::optional<std::string>> receive();
-  bool is_open() const { return open_; }
-
- private:
-  Result<> send(std::string_view command) const;
-  os::Socket socket_;
-  std::string input_;
-  bool open_ = true;
-};
+// Nodes of QEMU's block layer: an export, which is only read, and an overlay above `backing` (""
+// has nothing below: it reads as zeros).
+Json nbd_node(const std::string& node, const ExportAddress& address);
+inline constexpr std::string_view file_suffix = ".file";  // of the node of an overlay's file
+Json overlay_node(const std::string& node, const std::string& backing, const std::string& path);
+Json raw_file_node(const std::string& node, const std::string& path, bool read_only);
 
 }  // namespace pinaco::machine
