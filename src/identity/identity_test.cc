@@ -180,6 +180,19 @@ TEST_F(IdentityTest, ATokenOfAnotherTenantUnderTheSameKeysIsRefused) {
   EXPECT_EQ(other->authenticate(request).error().code, "InvalidAuthenticationToken");
 }
 
+TEST_F(IdentityTest, ATokenIsRefusedOnceItsPrincipalIsOfAnotherTenant) {
+  const std::string good = token();
+  ASSERT_TRUE(authenticate("Bearer " + good));
+  const auto other = identity_->directory().make_tenant("Other", "");
+  ASSERT_TRUE(other) << other.error().message;
+  ASSERT_TRUE(identity_->directory().edit([&](Edit& edit) -> Result<> {
+    auto principal = TRY(edit.find_principal(credentials_.object_id));
+    principal->tenant = other->tenant;
+    return edit.put(*principal);
+  }));
+  EXPECT_EQ(authenticate("Bearer " + good).error().code, "InvalidAuthenticationToken");
+}
+
 TEST_F(IdentityTest, TheTokensOfASecretEndWithIt) {
   const std::string old = token();
   ASSERT_TRUE(authenticate("Bearer " + old));
