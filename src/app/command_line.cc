@@ -1,5 +1,5 @@
-// The command tree, over CLI11, which is seen only here and in command_directory.cc: it is
-// slow to compile and throws.
+// The command tree, over CLI11, which is seen only here and in command_*.cc: it is slow to
+// compile and throws.
 #include "app/command_line.h"
 
 #include <fmt/format.h>
@@ -13,6 +13,8 @@
 
 #include "app/app.h"
 #include "app/command_directory.h"
+#include "app/command_help.h"
+#include "app/command_machines.h"
 #include "app/completion.h"
 #include "base/text.h"
 
@@ -53,6 +55,7 @@ class Tree {
   void add_small_ones();
   Result<Command> finish_push();
   void add_directory();
+  void add_machines();
   std::vector<CommandHelp> help_of_all() const;
 
   CLI::App app_{
@@ -76,6 +79,7 @@ class Tree {
   BootOptions boot_;
   DeleteOptions delete_;
   DirectoryOptions directory_;
+  MachineOptions machines_;
 };
 
 CLI::App& Tree::add(const std::string& name, const std::string& description,
@@ -171,6 +175,9 @@ void Tree::add_push_definition(CLI::App& app) {
       ->group(heading);
   choice(app, "--os-state", push_.os_state, "State of the disk (Generalized)",
          {"Generalized", "Specialized"})
+      ->group(heading);
+  choice(app, "--provisioning", push_.provisioning,
+         "How machines made of it learn whom to become (azure)", {"azure", "nocloud", "none"})
       ->group(heading);
   choice(app, "--architecture", push_.architecture, "Processor (x64)", {"x64", "Arm64"})
       ->group(heading);
@@ -331,8 +338,6 @@ void Tree::add_small_ones() {
   const Words shells = {"bash", "zsh", "fish"};
   choice(completion, "shell", shell_, "Shell", shells)->required();
   words_[&completion] = shells;
-  add("version", "Print the version of this program.", "",
-      [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; });
 }
 
 void Tree::add_directory() {
@@ -345,6 +350,18 @@ void Tree::add_directory() {
   });
 }
 
+void Tree::add_machines() {
+  const auto add_leaf = [this](CLI::App& leaf, const std::string& command) {
+    add_output(leaf);
+    nodes_.push_back({.app = &leaf, .make = [this, command] {
+                        machines_.command = command;
+                        return machines_;
+                      }});
+  };
+  nodes_.push_back({.app = &add_machine_commands(app_, machines_, add_leaf),
+                    .make = [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; }});
+}
+
 Tree::Tree() {
   app_.require_subcommand(1);
   app_.get_formatter()->column_width(34);
@@ -354,7 +371,8 @@ Tree::Tree() {
       "  pinaco serve --data ./data --credentials-file admin.json &\n"
       "  pinaco login --credentials admin.json\n"
       "  pinaco push debian.qcow2 --gallery linux --definition debian-12 --version 1.0.0\n"
-      "  pinaco boot linux/debian-12\n\n"
+      "  pinaco vm create web --image linux/debian-12\n"
+      "  pinaco vm ssh web\n\n"
       "`pinaco COMMAND --help` explains a command. Exit codes: 0 done, 1 failed, 2 not "
       "understood.");
   add_serve();
@@ -365,42 +383,15 @@ Tree::Tree() {
   add_log();
   add_boot();
   add_delete();
+  add_machines();
   add_directory();
   add_small_ones();
 }
 
 std::vector<CommandHelp> Tree::help_of_all() const {
-  std::vector<CommandHelp> all;
-  for (const auto& node : nodes_) {
-    // Commands of two words and more are words of their first one, whose options are theirs all.
-    const CLI::App* top = node.app;
-    std::string below;
-    while (top->get_parent() != &app_) {
-      below = top->get_name();
-      top = top->get_parent();
-    }
-    if (all.empty() || all.back().name != top->get_name()) {
-      all.push_back({.name = top->get_name(), .description = top->get_description()});
-    }
-    auto& help = all.back();
-    if (!below.empty() && std::ranges::find(help.words, below) == help.words.end()) {
-      help.words.push_back(below);
-    }
-    if (const auto words = words_.find(node.app); words != words_.end()) help.words = words->second;
-    for (const CLI::Option* option : std::as_const(*node.app).get_options()) {
-      if (option->get_positional()) continue;
-      OptionHelp one{.description = option->get_description(),
-                     .takes_value = option->get_items_expected_max() > 0};
-      for (const auto& name : option->get_snames()) one.names.push_back("-" + name);
-      for (const auto& name : option->get_lnames()) one.names.push_back("--" + name);
-      if (const auto found = choices_.find(option); found != choices_.end()) {
-        one.choices = found->second;
-      }
-      const auto same = [&](const OptionHelp& other) { return other.names == one.names; };
-      if (std::ranges::none_of(help.options, same)) help.options.push_back(std::move(one));
-    }
-  }
-  return all;
+  HelpSource source{.root = &app_, .commands = {}, .choices = choices_, .words = words_};
+  for (const auto& node : nodes_) source.commands.push_back(node.app);
+  return help_of(source);
 }
 
 Result<CommandLine> Tree::parse(Words arguments) {
@@ -428,7 +419,7 @@ Result<CommandLine> Tree::parse(Words arguments) {
                                            error.what(), list, help));
   }
   for (const auto& node : nodes_) {
-    if (!node.app->parsed()) continue;
+    if (!node.app->parsed() || !node.app->get_subcommands().empty()) continue;
     return CommandLine {
       .command = TRY(node.make())
       , .json = iequals(output_, "json")

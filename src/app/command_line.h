@@ -11,6 +11,7 @@
 #include "app/list.h"
 #include "app/log_command.h"
 #include "app/login.h"
+#include "app/machines.h"
 #include "app/pull.h"
 #include "app/push.h"
 #include "app/remove.h"
@@ -26,7 +27,7 @@ struct RoutesOptions {};
 
 using Command = std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions,
                              PushOptions, PullOptions, ListOptions, LogOptions, ShowOptions,
-                             BootOptions, DeleteOptions, DirectoryOptions>;
+                             BootOptions, DeleteOptions, DirectoryOptions, MachineOptions>;
 
 struct CommandLine {
   Command command;

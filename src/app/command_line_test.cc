@@ -138,6 +138,59 @@ TEST(CommandLine, EveryCommandOfTheDirectoryHasHelpWithAnExample) {
   }
 }
 
+TEST(CommandLine, TakesAMachineWithItsDisksAndPorts) {
+  const auto create = parsed<MachineOptions>(
+      {"vm", "create", "web", "--image", "g/d", "--open-port", "80,443", "--data-disk-gb", "4", "8",
+       "--tag", "a=b", "--tag", "c=d", "--public-ip", "no", "-g", "rg"});
+  EXPECT_EQ(create.command, "vm create");
+  EXPECT_EQ(create.name, "web");
+  EXPECT_EQ(create.open_ports, (std::vector<int>{80, 443}));
+  EXPECT_EQ(create.data_disks_gb, (std::vector<int>{4, 8}));
+  EXPECT_EQ(create.tags.size(), 2U);
+  EXPECT_EQ(create.size, "Standard_B1s");
+  EXPECT_EQ(create.public_ip, "no");
+  EXPECT_NE(refusal({"vm", "create", "web"}).find("--image"), std::string::npos);
+  EXPECT_NE(refusal({"vm", "create", "web", "--image", "g/d", "--open-port", "70000"}), "accepted");
+  EXPECT_NE(
+      refusal({"vm", "create", "web", "--image", "g/d", "--public-ip", "perhaps"}).find("yes"),
+      std::string::npos);
+}
+
+TEST(CommandLine, GivesSshWhatComesAfterTheDashes) {
+  const auto ssh = parsed<MachineOptions>({"vm", "ssh", "web", "--", "ls", "-l", "--all"});
+  EXPECT_EQ(ssh.command, "vm ssh");
+  EXPECT_EQ(ssh.name, "web");
+  EXPECT_EQ(ssh.words, (std::vector<std::string>{"ls", "-l", "--all"}));
+  EXPECT_TRUE(parsed<MachineOptions>({"vm", "ssh", "web"}).words.empty());
+}
+
+TEST(CommandLine, VersionAlonePrintsAndWithCreateMakesOne) {
+  EXPECT_EQ(parsed<PrintText>({"version"}).text.substr(0, 7), "pinaco ");
+  const auto create = parsed<MachineOptions>({"version", "create", "g/d/1.0.0", "--from-vm", "web",
+                                              "--target-region", "westeurope=2", "--target-region",
+                                              "northeurope=1"});
+  EXPECT_EQ(create.command, "version create");
+  EXPECT_EQ(create.from_machine, "web");
+  EXPECT_EQ(create.regions, (std::vector<std::string>{"westeurope=2", "northeurope=1"}));
+}
+
+TEST(CommandLine, EveryCommandOfMachinesHasHelpWithAnExample) {
+  const std::pair<const char*, std::vector<const char*>> families[] = {
+      {"vm",
+       {"create", "list", "show", "start", "stop", "deallocate", "restart", "generalize", "delete",
+        "console", "screenshot", "ssh", "sizes"}},
+      {"image", {"create", "list", "show", "delete"}},
+      {"snapshot", {"create", "list", "delete"}},
+      {"version", {"create"}}};
+  for (const auto& [family, commands] : families) {
+    for (const char* command : commands) {
+      const auto help = parsed<PrintText>({family, command, "--help"});
+      EXPECT_NE(help.text.find(std::string("pinaco ") + family + " " + command), std::string::npos);
+      EXPECT_NE(help.text.find("Examples"), std::string::npos) << family << " " << command;
+    }
+  }
+}
+
 TEST(CommandLine, PrintsItsVersion) {
   EXPECT_EQ(parsed<PrintText>({"version"}).text, "pinaco 0.1.0\n");
   EXPECT_EQ(parsed<PrintText>({"--version"}).text, "pinaco 0.1.0\n");
@@ -188,6 +241,14 @@ TEST(Completion, OffersTheSecondWordsOfACommandOfSeveral) {
   EXPECT_NE(words.find("secret"), std::string::npos) << words;
   EXPECT_NE(words.find("create"), std::string::npos) << words;
   EXPECT_NE(offered({"pinaco", "app", "secret", "add", "--da"}).find("--days"), std::string::npos);
+}
+
+TEST(Completion, OffersTheCommandsOfMachines) {
+  const auto words = offered({"pinaco", "vm", ""});
+  EXPECT_NE(words.find("screenshot"), std::string::npos) << words;
+  EXPECT_NE(offered({"pinaco", "vm", "create", "--data-"}).find("--data-disk-gb"),
+            std::string::npos);
+  EXPECT_EQ(offered({"pinaco", "version", "cr"}), "create\n");
 }
 
 TEST(Completion, KnowsThreeShells) {

@@ -12,6 +12,7 @@
 
 #include "arm/arm.h"
 #include "base/text.h"
+#include "os/files.h"
 
 namespace pinaco::app {
 namespace {
@@ -123,6 +124,66 @@ Result<RegionConfig> read_region(const toml::table& table, const std::string& da
   return region;
 }
 
+Result<std::vector<provider::MachineSize>> read_sizes(const std::string& path) {
+  const auto text = TRY(os::read_file(path, 1 << 20));
+  const auto parsed = toml::parse(text);
+  if (!parsed) {
+    return fail(Kind::invalid,
+                fmt::format("'{}' is not valid TOML at line {}: {}", path,
+                            parsed.error().source().begin.line, parsed.error().description()));
+  }
+  TRY(check_names(parsed.table(), {"size"}));
+  std::vector<provider::MachineSize> sizes;
+  if (const auto* list = parsed.table().get_as<toml::array>("size")) {
+    for (const auto& node : *list) {
+      const auto* table = node.as_table();
+      if (table == nullptr) return fail(bad(node, "write each size as [[size]]."));
+      TRY(check_names(*table, {"name", "processors", "memory_mib", "data_disks", "generations",
+                               "architecture", "premium"}));
+      provider::MachineSize size;
+      TRY(read_text(*table, "name", size.name));
+      TRY(read_number(*table, "processors", 1, 64, size.processors));
+      TRY(read_number(*table, "memory_mib", 32, 1 << 20, size.memory_mib));
+      TRY(read_number(*table, "data_disks", 0, 64, size.data_disks_max));
+      TRY(read_text(*table, "generations", size.generations));
+      TRY(read_text(*table, "architecture", size.architecture));
+      if (const auto* premium = table->get("premium")) {
+        const auto value = premium->value_exact<bool>();
+        if (!value) return fail(bad(*premium, "'premium' must be true or false."));
+        size.premium = *value;
+      }
+      if (size.name.empty()) return fail(bad(*table, "a size needs a name."));
+      sizes.push_back(std::move(size));
+    }
+  }
+  if (sizes.empty()) {
+    return fail(Kind::invalid, fmt::format("'{}' names no size: write [[size]].", path));
+  }
+  return sizes;
+}
+
+Result<> read_machines(const toml::table& table, const std::string& data_folder,
+                       MachinesConfig& machines) {
+  TRY(check_names(
+      table, {"driver", "folder", "addresses", "report_minutes", "shutdown_seconds", "sizes"}));
+  TRY(read_text(table, "driver", machines.driver));
+  if (machines.driver != "qemu" && machines.driver != "none" && machines.driver != "off") {
+    return fail(bad(table, "driver is \"qemu\", \"none\" or \"off\"."));
+  }
+  const auto below = [&](std::string path) {
+    return path.starts_with('/') ? path : data_folder + "/" + path;
+  };
+  TRY(read_text(table, "folder", machines.folder));
+  machines.folder = below(machines.folder);
+  TRY(read_text(table, "addresses", machines.addresses));
+  TRY(read_number(table, "report_minutes", 1, 1440, machines.report_minutes));
+  TRY(read_number(table, "shutdown_seconds", 0, 3600, machines.shutdown_seconds));
+  std::string sizes;
+  TRY(read_text(table, "sizes", sizes));
+  if (!sizes.empty()) machines.sizes = TRY(read_sizes(below(sizes)));
+  return {};
+}
+
 Result<identity::TrustedIssuer> read_issuer(const toml::table& table) {
   TRY(check_names(table, {"name", "issuer", "audience", "tenant", "subject_claim", "name_claim",
                           "groups_claim", "auto_create"}));
@@ -150,6 +211,7 @@ Result<identity::TrustedIssuer> read_issuer(const toml::table& table) {
 Config default_config(const std::string& data_folder) {
   const std::string below = data_folder + "/regions/";
   Config config;
+  config.machines.folder = data_folder + "/machines";
   config.regions = {
       {.name = "westeurope",
        .display_name = "West Europe",
@@ -174,20 +236,25 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
                             parsed.error().source().begin.line, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
-  TRY(check_names(root, {"server", "region", "issuers"}));
+  TRY(check_names(root, {"server", "machines", "region", "issuers"}));
   Config config = default_config(data_folder);
   const auto must_be = [&](std::string_view name, bool good) -> Result<> {
     const toml::node* node = root.get(name);
     if (node == nullptr || good) return {};
-    return fail(bad(*node, name == "region"    ? "write each region as [[region]]."
-                           : name == "issuers" ? "write each issuer as [[issuers]]."
-                                               : "write the settings of the server below "
-                                                 "[server]."));
+    return fail(bad(*node, name == "region"     ? "write each region as [[region]]."
+                           : name == "issuers"  ? "write each issuer as [[issuers]]."
+                           : name == "machines" ? "write the settings of machines below [machines]."
+                                                : "write the settings of the server below "
+                                                  "[server]."));
   };
   TRY(must_be("server", root.get_as<toml::table>("server") != nullptr));
+  TRY(must_be("machines", root.get_as<toml::table>("machines") != nullptr));
   TRY(must_be("region", root.get_as<toml::array>("region") != nullptr));
   TRY(must_be("issuers", root.get_as<toml::array>("issuers") != nullptr));
   if (const auto* server = root.get_as<toml::table>("server")) TRY(read_server(*server, config));
+  if (const auto* machines = root.get_as<toml::table>("machines")) {
+    TRY(read_machines(*machines, data_folder, config.machines));
+  }
   if (const auto* regions = root.get_as<toml::array>("region")) {
     config.regions.clear();
     std::set<std::string> names;

@@ -10,6 +10,14 @@
 //   shared_tenants_max = 5
 //   issuer_hosts = ["id.lan"]  # private ones, where federated credentials may point
 //
+//   [machines]                 # virtual machines on this host
+//   driver = "qemu"            # "none": disks are offered, nothing runs; "off": no machines
+//   folder = "machines"        # of consoles, overlays and firmware variables
+//   addresses = "127.42.0.0/16"  # public IP addresses, of this host
+//   report_minutes = 20        # until a new guest must have said that it is ready
+//   shutdown_seconds = 90      # for a guest to obey the power button
+//   sizes = "sizes.toml"       # [[size]] name, processors, memory_mib, data_disks, generations
+//
 //   [[region]]
 //   name = "westeurope"
 //   display_name = "West Europe"
@@ -33,6 +41,7 @@
 
 #include "base/result.h"
 #include "identity/identity.h"
+#include "provider/provider.h"
 
 namespace pinaco::app {
 
@@ -48,6 +57,15 @@ struct RegionConfig {
   std::vector<StoreConfig> stores;
 };
 
+struct MachinesConfig {
+  std::string driver = "qemu";  // or "none", "off"
+  std::string folder;
+  std::string addresses = "127.42.0.0/16";
+  int report_minutes = 20;
+  int shutdown_seconds = 90;
+  std::vector<provider::MachineSize> sizes = provider::usual_sizes();
+};
+
 struct Config {
   std::string address = "127.0.0.1";
   int port = 8443;
@@ -57,6 +75,7 @@ struct Config {
   int shared_tenants_max = 5;
   std::vector<std::string> names;
   std::vector<std::string> issuer_hosts = {};
+  MachinesConfig machines = {};
   std::vector<RegionConfig> regions;  // the first is the default home
   std::vector<identity::TrustedIssuer> issuers = {};
 };

@@ -77,6 +77,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     Config config = default_config(folder_);
     config.port = 0;
     config.nbd_port = 0;
+    config.machines.driver = "none";
     auto started = start(config,
                          {.data_folder = folder_,
                           .work = {.pause = Milliseconds(20), .purge_after = Seconds(0)},

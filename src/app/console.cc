@@ -72,6 +72,9 @@ std::string table_text(const Table& table, bool colour) {
 std::string bar_text(const Bar& bar, Milliseconds elapsed, std::size_t columns) {
   constexpr std::size_t cells_max = 24;
   constexpr std::size_t cells_min = 6;
+  if (bar.total == 0 && !bar.state.empty()) {  // how much there is to do is not known
+    return fmt::format("{:<12} {}", bar.label, bar.state).substr(0, columns);
+  }
   const std::uint64_t done = std::min(bar.done, bar.total);
   const double share =
       bar.total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(bar.total);

@@ -27,7 +27,8 @@ using Table = std::vector<std::vector<std::string>>;
 std::string table_text(const Table& table, bool colour);
 
 // "uploading  [====    ]  62 %  1.2 GiB of 1.9 GiB  210.0 MiB/s  4 s left", at most `columns` wide.
-// `start` is what was done before the time began to run: it does not count for the rate.
+// `start` is what was done before the time began to run: it does not count for the rate. Without a
+// total, only label and state.
 struct Bar {
   std::string label;
   std::uint64_t done = 0;

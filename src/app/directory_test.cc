@@ -27,6 +27,7 @@ class DirectoryCommands : public testing::Test {
     Config config = default_config(folder_);
     config.port = 0;
     config.nbd_port = 0;
+    config.machines.driver = "none";
     auto started =
         start(config, {.data_folder = folder_, .in_memory = true}, system_clock(), system_random());
     ASSERT_TRUE(started) << started.error().message;

@@ -33,6 +33,7 @@ struct PushOptions {
   std::string generation;    // V1
   std::string os_state;      // Generalized
   std::string architecture;  // x64
+  std::string provisioning;  // how machines learn whom to become: azure, nocloud, none
   std::optional<format::Format> format;
   bool exclude_from_latest = false;
   std::string end_of_life;

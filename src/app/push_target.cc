@@ -26,8 +26,21 @@ constexpr Trait traits[] = {
     {"properties.identifier.sku", "--sku", &PushOptions::sku, ""},
 };
 
+constexpr const char* provisioning_tag = "tags.pinaco-provisioning";
+
 Result<> check_definition(const PushOptions& options, const Json& definition,
                           const arm::ResourceId& id) {
+  auto told = string_at(definition, provisioning_tag);
+  if (told.empty()) told = "azure";
+  if (!options.provisioning.empty() && !iequals(options.provisioning, told)) {
+    return fail(Kind::conflict,
+                fmt::format("The definition {} exists, and its tag pinaco-provisioning says '{}', "
+                            "not '{}'. Leave --provisioning out, or change the tag: az sig "
+                            "image-definition update -g {} -r {} -i {} --set "
+                            "tags.pinaco-provisioning={}",
+                            id.nested_name(), told, options.provisioning, id.group, id.names[0],
+                            id.names[1], to_lower(options.provisioning)));
+  }
   for (const auto& trait : traits) {
     const auto& wanted = options.*trait.wanted;
     const auto there = string_at(definition, trait.path);
@@ -51,6 +64,9 @@ std::string identifier(std::string_view name, std::size_t bytes_max) {
 
 Json definition_body(const PushOptions& options, const std::string& location) {
   Json body = JsonObject{{"location", location}};
+  if (!options.provisioning.empty()) {
+    set_path(body, provisioning_tag, to_lower(options.provisioning));
+  }
   for (const auto& trait : traits) {
     const auto& wanted = options.*trait.wanted;
     set_path(body, trait.path, Json(wanted.empty() ? std::string(trait.otherwise) : wanted));

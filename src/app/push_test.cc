@@ -112,6 +112,18 @@ TEST_F(PushTest, SendsOnlyDataAndLeavesAVersionBehind) {
   EXPECT_EQ(int_at(printed(), "uploadedBytes"), 3 * chunk + (1 << 20));
 }
 
+TEST_F(PushTest, TellsInATagOfTheDefinitionHowMachinesAreSetUp) {
+  options_.provisioning = "NoCloud";
+  ASSERT_TRUE(run());
+  const auto& definition = server_.resources().at(definition_path);
+  EXPECT_EQ(string_at(definition, "tags.pinaco-provisioning"), "nocloud");
+  ASSERT_TRUE(run());
+  options_.provisioning = "none";
+  const auto refused = run();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("--provisioning"));
+}
+
 TEST_F(PushTest, OfTheSameImageAgainSendsNothing) {
   ASSERT_TRUE(run());
   const auto sent = server_.puts().size();

@@ -52,7 +52,7 @@ Error failure(Connection& connection, const Reply& reply, const PushTarget& targ
   if (!finished && !finished.error().message.empty()) error = finished.error();
   error.message =
       fmt::format("The version {} was not made: {}", target.version.nested_name(), error.message);
-  add_sentence(error, "Push again to try once more.");
+  add_sentence(error, "Run the same command to try once more.");
   return error;
 }
 

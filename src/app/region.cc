@@ -25,6 +25,7 @@ Result<std::shared_ptr<store::Region>> open_region(const RegionConfig& config, C
 
 provider::World world_of(const Config& config) {
   provider::World world;
+  world.sizes = config.machines.sizes;
   world.replicas_max = config.replicas_max;
   world.shared_subscriptions_max = static_cast<std::size_t>(config.shared_subscriptions_max);
   world.shared_tenants_max = static_cast<std::size_t>(config.shared_tenants_max);
@@ -40,6 +41,39 @@ provider::World world_of(const Config& config) {
     world.locations.push_back(std::move(location));
   }
   return world;
+}
+
+// Where machines run. QEMU itself is looked for when the first one starts.
+Result<std::unique_ptr<work::Host>> open_host(const Config& config, const RunOptions& options,
+                                              std::shared_ptr<std::atomic<bool>> ending) {
+  const MachinesConfig& machines = config.machines;
+  if (machines.driver == "off") return std::unique_ptr<work::Host>();
+  const bool simulated = machines.driver == "none";
+  const std::string overlays = machines.folder + "/disks";
+  TRY(os::make_folders(overlays));
+  work::HostOptions host{.hypervisor = {}, .simulated = simulated, .disks = {}};
+  host.folder = overlays;
+  host.disks_socket = machines.folder + "/disks.sock";
+  host.addresses = machines.addresses;
+  host.provisioning_limit = std::chrono::minutes(machines.report_minutes);
+  host.grace = std::chrono::seconds(machines.shutdown_seconds);
+  if (simulated) {
+    host.hypervisor = TRY(machine::open_none(machines.folder + "/guests"));
+  } else {
+    machine::HypervisorOptions qemu;
+    qemu.folder = machines.folder + "/guests";
+    qemu.supervisor = {options.program, "machine"};
+    qemu.stopped = [ending] { return ending->load(); };
+    host.hypervisor = TRY(machine::open_qemu(std::move(qemu)));
+  }
+  nbd::ServerOptions disks;
+  disks.unix_path = host.disks_socket;
+  if (auto served = nbd::serve(disks)) {
+    host.disks = std::move(*served);
+  } else {
+    return fail(std::move(served.error()));
+  }
+  return std::make_unique<work::Host>(std::move(host));
 }
 
 // Made once; whoever has it can make links, so it is private.
@@ -79,8 +113,10 @@ std::vector<std::string> certificate_names(const Config& config) {
 }  // namespace
 
 void Pinaco::stop() {
+  *ending = true;
   if (http) http->stop(Seconds(5));
   if (nbd) nbd->stop();
+  if (host) host->disks().stop();
   if (workers) workers->stop();
 }
 
@@ -112,14 +148,23 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   for (const auto& each : config.regions) regions.push_back(TRY(open_region(each, clock)));
   pinaco->depot = std::make_unique<work::Depot>(std::move(regions),
                                                 TRY(work::Uploads::open(data + "/uploads")));
-  pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, options.work);
-  auto nbd =
-      nbd::serve({.address = config.address, .port = static_cast<std::uint16_t>(config.nbd_port)});
-  pinaco->nbd = TRY(or_advice(std::move(nbd), "Another nbd_port in the configuration helps."));
+  pinaco->host = TRY(open_host(config, options, pinaco->ending));
+  pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, options.work,
+                                                    pinaco->host.get());
+  nbd::ServerOptions nbd;
+  nbd.address = config.address;
+  nbd.port = static_cast<std::uint16_t>(config.nbd_port);
+  if (auto served = nbd::serve(nbd)) {
+    pinaco->nbd = std::move(*served);
+  } else {
+    return or_advice(Result<std::unique_ptr<Pinaco>>(fail(std::move(served.error()))),
+                     "Another nbd_port in the configuration helps.");
+  }
   pinaco->front = TRY(front::Front::open({
     .model = *pinaco->model, .identity = *pinaco->identity, .access = *pinaco->access,
     .world = pinaco->world, .depot = *pinaco->depot, .workers = *pinaco->workers,
-    .nbd = *pinaco->nbd, .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
+    .host = pinaco->host.get(), .nbd = *pinaco->nbd,
+    .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
     .link_key = TRY(link_key(data + "/keys/links.key", random))
   }));
 

@@ -1,6 +1,7 @@
 // The parts of a running Pinaco, put together: the program's table of contents.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,8 @@ struct Pinaco {
   std::unique_ptr<access::Access> access;
   provider::World world;
   std::unique_ptr<work::Depot> depot;
+  std::shared_ptr<std::atomic<bool>> ending = std::make_shared<std::atomic<bool>>(false);
+  std::unique_ptr<work::Host> host;  // nullptr: no machines
   std::unique_ptr<work::Workers> workers;
   std::unique_ptr<nbd::Server> nbd;
   std::unique_ptr<front::Front> front;
@@ -38,7 +41,8 @@ struct Pinaco {
 struct RunOptions {
   std::string data_folder;
   work::WorkerOptions work = {};
-  bool in_memory = false;  // forgets rows at the end; for tests
+  std::string program = "/proc/self/exe";  // that supervises guests
+  bool in_memory = false;                  // forgets rows at the end; for tests
   // Called as soon as the first credentials exist, for what is shown once must not be lost to a
   // port that is taken.
   std::function<Result<>(const identity::FirstCredentials&, const std::string& ca_file)>

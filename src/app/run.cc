@@ -7,6 +7,8 @@
 #include "app/command_line.h"
 #include "app/routes.h"
 #include "arm/arm.h"
+#include "guest/guest.h"
+#include "machine/machine.h"
 
 namespace pinaco::app {
 namespace {
@@ -66,6 +68,9 @@ struct Runner {
   int operator()(const DirectoryOptions& options) const {
     return with_console([&](Console& console) { return directory(options, console); });
   }
+  int operator()(const MachineOptions& options) const {
+    return with_console([&](Console& console) { return machines(options, console); });
+  }
 
  private:
   template <typename Function>
@@ -80,6 +85,10 @@ struct Runner {
 }  // namespace
 
 int run(int argc, char** argv) {
+  // Not for people, and so not in the help: the server starts it for each virtual machine.
+  if (argc == 3 && std::string_view(argv[1]) == "machine") {
+    return machine::supervise(argv[2], guest::Card::attach);
+  }
   const auto parsed = parse_command_line(argc > 1 ? std::vector<std::string>(argv + 1, argv + argc)
                                                   : std::vector<std::string>{"--help"});
   if (!parsed) {

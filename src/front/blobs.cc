@@ -32,6 +32,7 @@ struct Blobs::Grant {
   Json holder;         // whose right it is, of Pinaco's own links; null of those of ARM
   std::string upload;  // the disk's unique id while bytes are taken, else empty
   std::uint64_t upload_bytes = 0;
+  std::string diagnostics = {};  // "Console" or "Screenshot" of a machine, else empty
 };
 
 struct Blobs::Blob {
@@ -104,7 +105,9 @@ Result<Blobs::Grant> Blobs::find_grant(const Target& target) const {
       return fail(auth_failed("The link has expired."));
     }
     grant.resource = TRY(arm::ResourceId::parse(string_at(*fact, "resource")));
-    grant.write = string_at(*fact, "access") == "Write";
+    const auto access = string_at(*fact, "access");
+    grant.write = access == "Write";
+    if (access == "Console" || access == "Screenshot") grant.diagnostics = access;
     grant.region = string_at(*fact, "region");
     if (const Json* lun = find_path(*fact, "lun")) grant.lun = *lun;
     if (const Json* holder = find_path(*fact, "by")) grant.holder = *holder;
@@ -143,7 +146,13 @@ Result<Blobs::Opened> Blobs::open_resource(const arm::ResourceId& id, std::strin
     return arm::error(Kind::conflict, "OperationNotAllowed",
                       fmt::format("'{}' cannot be read: {}", row.id.text(), why));
   };
+  if (find_path(row.internal, "overlays") != nullptr && parts_.host != nullptr &&
+      !parts_.host->options().simulated) {
+    return fail(gone("its machine has it open. Deallocate the machine, or take a snapshot."));
+  }
+  const auto awaits = [](const Json& content) { return !string_at(content, "disk").empty(); };
   if (const Json* content = find_path(row.internal, "content")) {
+    if (awaits(*content)) return fail(gone("it is still being captured."));
     const auto size = static_cast<std::uint64_t>(int_at(row.properties, "diskSizeBytes"));
     return Opened {
       .disk = TRY(parts_.depot.open_disk(*content, row.location, size))
@@ -163,6 +172,7 @@ Result<Blobs::Opened> Blobs::open_resource(const arm::ResourceId& id, std::strin
                       : os || int_at(content, "lun", -1) != int_at(JsonObject{{"l", lun}}, "l")) {
       continue;
     }
+    if (awaits(content)) return fail(gone("it is still being captured."));
     return Opened {
       .disk = TRY(parts_.depot.open_disk(content, where, 0))
       , .region = where, .image = std::string(string_at(content, "image"))
@@ -231,6 +241,29 @@ Result<http::Reply> Blobs::read(const http::Request& request, const Grant& grant
     return {};
   };
   reply.stream = std::move(stream);
+  return reply;
+}
+
+// What a machine says and shows, behind the links of retrieveBootDiagnosticsData.
+Result<http::Reply> Blobs::read_diagnostics(const http::Request& request, const Grant& grant) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    return fail(blob_error(Kind::denied, "AuthorizationPermissionMismatch",
+                           "This link does not allow writing."));
+  }
+  const auto row = TRY(parts_.model.get(grant.resource));
+  const std::string id(string_at(row.properties, "vmId"));
+  if (parts_.host == nullptr) {
+    return fail(blob_error(Kind::not_found, "BlobNotFound", "No machines run on this server."));
+  }
+  http::Reply reply;
+  add_validators(reply, grant.id);
+  if (grant.diagnostics == "Console") {
+    reply.body = TRY(parts_.host->hypervisor().console(id));
+    reply.headers.add("Content-Type", "text/plain; charset=utf-8");
+  } else {
+    reply.body = std::string(as_text(TRY(parts_.host->hypervisor().screenshot(id))));
+    reply.headers.add("Content-Type", "image/png");
+  }
   return reply;
 }
 
@@ -316,6 +349,7 @@ Result<http::Reply> Blobs::dispatch(const http::Request& request, const Target& 
     return fail(found.error());
   }
   const Grant& grant = *found;
+  if (!grant.diagnostics.empty()) return read_diagnostics(request, grant);
   const auto comp = target.query.find("comp");
   const std::string what = comp == target.query.end() ? "" : to_lower(comp->second);
   if (request.method == "GET" && what == "pagelist") return ranges(request, grant);

@@ -38,6 +38,7 @@ class Blobs {
   Result<bool> is_live(const Grant& grant) const;
   Result<std::shared_ptr<const Blob>> open(const Grant& grant);
   Result<http::Reply> read(const http::Request& request, const Grant& grant, bool head);
+  Result<http::Reply> read_diagnostics(const http::Request& request, const Grant& grant);
   Result<http::Reply> ranges(const http::Request& request, const Grant& grant);
   Result<http::Reply> write_page(const http::Request& request, const Grant& grant);
   Result<http::Reply> dispatch(const http::Request& request, const Target& target);

@@ -31,6 +31,7 @@ struct Parts {
   const provider::World& world;
   work::Depot& depot;
   work::Workers& workers;
+  work::Host* host;  // where machines run; nullptr: nowhere
   nbd::Server& nbd;
   std::string nbd_host = "127.0.0.1";  // as clients reach the NBD server
   std::string link_key;                // signs links; secret

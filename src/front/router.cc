@@ -379,9 +379,9 @@ http::Reply Front::reply_to(const provider::Call& call, Result<provider::Outcome
     const std::string url =
         plain ? fmt::format("{}/subscriptions/{}/operationresults/{}?", call.base_url,
                             operation.resource.subscription, operation.id)
-              : fmt::format("{}/subscriptions/{}/providers/Microsoft.Compute/locations/{}/{}/{}?",
-                            call.base_url, operation.resource.subscription, operation.location,
-                            operation.surface, operation.id);
+              : fmt::format("{}/subscriptions/{}/providers/{}/locations/{}/{}/{}?", call.base_url,
+                            operation.resource.subscription, operation.resource.provider,
+                            operation.location, operation.surface, operation.id);
     if (!plain) {
       reply.headers.add("Azure-AsyncOperation", url + "api-version=" + call.api_version);
     }

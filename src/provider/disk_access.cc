@@ -44,6 +44,13 @@ Result<JsonArray> live_grants(model::Change& change, const model::Resource& disk
 }
 
 Result<std::string> check_access(const model::Resource& disk, std::string_view access) {
+  if (find_path(disk.internal, "overlays") != nullptr) {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("Access to disk '{}' cannot be granted while its machine {} has it open. "
+                    "Deallocate the machine, or take a snapshot of the disk and use that.",
+                    disk.id.name(), string_at(disk.internal, "machine.id"))));
+  }
   const auto state = string_at(disk.properties, "diskState");
   const bool upload = state == "ReadyToUpload" || state == "ActiveUpload";
   if (iequals(access, "Write") && upload) return std::string("Write");
@@ -89,6 +96,11 @@ Result<> check_no_links(const model::View& view, const model::Resource& disk, Wa
 }
 
 Result<> remove_disk(const Call&, model::Change& change, const model::Resource& disk) {
+  const auto owner = string_at(disk.internal, "machine.id");
+  if (!owner.empty()) {
+    return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                           fmt::format("Disk {} is attached to VM {}.", disk.id.name(), owner)));
+  }
   TRY(check_no_links(change, disk, change.now()));
   auto ended = disk;
   return revoke_grants(change, ended);
@@ -152,7 +164,8 @@ Result<Outcome> end_access(const Call& call) {
     const bool upload = string_at(disk.properties, "diskState") == "ActiveUpload";
     TRY(revoke_grants(change, disk));
     if (string_at(disk.properties, "diskState") == "ActiveSAS") {
-      set_path(disk.properties, "diskState", "Unattached");
+      const bool held = !string_at(disk.internal, "machine.id").empty();
+      set_path(disk.properties, "diskState", held ? "Reserved" : "Unattached");
     }
     outcome.operation = TRY(change.start(model::Operation{
         .resource = disk.id,

@@ -117,6 +117,7 @@ Result<> take_content(Draft& draft, const Json& content) {
   set_path(properties, "diskSizeBytes", std::max(bytes, wanted));
   set_path(properties, "diskState", "Unattached");
   set_path(draft.wanted.internal, "content", content);
+  if (!string_at(content, "disk").empty()) draft.task = "capture_contents";
   return {};
 }
 
@@ -327,7 +328,8 @@ constexpr ResourceType row(std::string_view type, std::string_view label,
           .prepare = prepare_disk,
           .removing = remove_disk,
           .show = nullptr,
-          .actions = disk_actions};
+          .actions = disk_actions,
+          .placed = true};
 }
 
 }  // namespace

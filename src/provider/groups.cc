@@ -43,11 +43,56 @@ Result<Json> tags_of(const Call& call) {
   return *tags;
 }
 
-// What refuses to be deleted by itself keeps the whole group, before anything of it is erased.
+bool is_in(std::string_view id, const arm::ResourceId& group) {
+  return istarts_with(id, group.text() + "/");
+}
+
+Error used_from_elsewhere(std::string_view what, std::string_view user) {
+  return arm::error(Kind::conflict, "OperationNotAllowed",
+                    fmt::format("The resource group cannot be deleted: '{}' in it is used by '{}', "
+                                "which is in another group. Detach it there first.",
+                                what, user));
+}
+
+// Machines and network interfaces of other groups that stand on what is in this one.
+Result<> check_users(const model::View& view, const arm::ResourceId& group) {
+  for (const auto& row : TRY(view.list_group(""))) {
+    if (is_in(row.id.text(), group)) {
+      for (const char* member : {"virtualMachine.id", "ipConfiguration.id"}) {
+        const auto user = string_at(row.properties, member);
+        if (!user.empty() && !is_in(user, group)) {
+          return fail(used_from_elsewhere(row.id.text(), user));
+        }
+      }
+      const auto machine = string_at(row.internal, "machine.id");
+      if (!machine.empty() && !is_in(machine, group)) {
+        return fail(used_from_elsewhere(row.id.text(), machine));
+      }
+      continue;
+    }
+    if (row.id.provider != "Microsoft.Network") continue;
+    auto used = std::vector<std::string_view>{string_at(row.properties, "networkSecurityGroup.id")};
+    if (const Json* configurations = find_path(row.properties, "ipConfigurations")) {
+      for (const Json& each : configurations->get_array()) {
+        used.push_back(string_at(each, "properties.subnet.id"));
+      }
+    }
+    for (const auto id : used) {
+      if (!id.empty() && is_in(id, group)) return fail(used_from_elsewhere(id, row.id.text()));
+    }
+  }
+  return {};
+}
+
+// What refuses to be deleted by itself keeps the whole group, before anything of it is erased; what
+// is used inside the group goes with its user.
 Result<> check_contents(const Call& call, model::Change& change, const arm::ResourceId& group) {
+  TRY(check_users(change, group));
   for (const auto& row : TRY(change.list_group(group.group))) {
     const auto* type = find_type(row.id.provider, row.id.type());
-    if (type == nullptr || type->removing == nullptr) continue;
+    if (type == nullptr || type->removing == nullptr || type->provider == "Microsoft.Network") {
+      continue;
+    }
     // The others' only check.
     TRY(type->removing == remove_disk ? check_no_links(change, row, change.now())
                                       : type->removing(call, change, row));
@@ -56,6 +101,15 @@ Result<> check_contents(const Call& call, model::Change& change, const arm::Reso
 }
 
 }  // namespace
+
+Result<> check_group_stays(const model::View& view, const arm::ResourceId& id) {
+  const auto group = TRY(view.find(id.group_id()));
+  if (group && group->operation.empty()) return {};
+  return fail(arm::error(Kind::conflict, "ResourceGroupBeingDeleted",
+                         fmt::format("The resource group '{}' is being deleted; nothing in it can "
+                                     "be used any more.",
+                                     id.group)));
+}
 
 Result<Outcome> put_group(const Call& call) {
   const auto id = group_of(call);

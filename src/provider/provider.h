@@ -29,10 +29,25 @@ struct Location {
   std::vector<std::string> zones;
 };
 
+// What a machine may be. Names are the cloud's, so that scripts and templates work unchanged; what
+// stands behind one is this host's.
+struct MachineSize {
+  std::string name;  // "Standard_B2s"
+  int processors = 1;
+  int memory_mib = 1024;
+  int data_disks_max = 2;
+  std::string generations = "V1,V2";
+  std::string architecture = "x64";
+  bool premium = true;  // takes Premium_LRS disks
+};
+std::vector<MachineSize> usual_sizes();  // when the configuration names none
+
 // What the rules may look at besides rows.
 struct World {
   std::vector<Location> locations;
-  int replicas_max = 10;  // of a version in a region
+  std::vector<MachineSize> sizes = usual_sizes();
+  std::size_t machines_max = 1000;  // of a subscription
+  int replicas_max = 10;            // of a version in a region
   std::size_t galleries_max = 100;
   std::size_t definitions_max = 1000;
   std::size_t versions_max = 10'000;
@@ -42,6 +57,7 @@ struct World {
   std::size_t graph_bytes_max = 64 << 20;
 
   const Location* find_location(std::string_view any_spelling) const;
+  const MachineSize* find_size(std::string_view name) const;
 };
 
 // Query parameters; names in lower case, "$expand" with its sign.
@@ -112,6 +128,10 @@ struct ResourceType {
   // Adds what is shown but not stored in properties.
   void (*show)(const Call& call, const model::Resource& resource, JsonObject& properties);
   std::span<const Action> actions;
+  bool placed = false;                // has sku and zones
+  bool nested = false;                // without a location of its own in requests and answers
+  bool with_children = false;         // a delete takes the resources below along
+  std::string_view remove_task = "";  // a worker takes it away; empty: gone with the transaction
 };
 
 // A PUT or PATCH on its way to becoming a row.
@@ -121,8 +141,9 @@ struct Draft {
   model::Change& change;
   const std::optional<model::Resource>& current;
   model::Resource wanted;
-  std::string task = {};      // a worker goes on with it; empty: done with the transaction
-  Json input = JsonObject();  // for that worker
+  const JsonObject& envelope;  // of the body: plan, identity
+  std::string task = {};       // a worker goes on with it; empty: done with the transaction
+  Json input = JsonObject();   // for that worker
 
   // A row that the request names, also of another subscription; the caller has asked may_link().
   Result<std::optional<model::Resource>> find_linked(const arm::ResourceId& id) const;
@@ -181,6 +202,9 @@ Result<> record_activity(const Call& call, const Event& event);
 
 // A resource as this api-version shows it.
 Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
+
+// A group that is being deleted lends nothing any more.
+Result<> check_group_stays(const model::View& view, const arm::ResourceId& id);
 
 // Tells a resource from a later one of the same name: for links and exports, which open the one
 // they were made for.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "provider/machines.h"
 
 namespace pinaco::provider {
 namespace {
@@ -77,6 +78,16 @@ void compare_machine(Draft& draft, std::string_view id, const Json& source,
   }
 }
 
+Result<> compare_state(std::string_view id, std::string_view state,
+                       const model::Resource& definition) {
+  if (state == string_at(definition.properties, "osState")) return {};
+  return fail(arm::error(
+      Kind::invalid, "BadRequest",
+      fmt::format("The resource with id '{}' has a different OS state ['{}'] than the parent "
+                  "gallery image OS state ['{}'].",
+                  id, state, string_at(definition.properties, "osState"))));
+}
+
 // One disk-level source: a managed disk or a snapshot.
 Result<Json> disk_content(Draft& draft, const Json& image, std::string_view path,
                           const model::Resource& definition) {
@@ -107,18 +118,8 @@ Result<Json> disk_content(Draft& draft, const Json& image, std::string_view path
 // it: where a shared one is, is not his to know.
 Result<Json> contents_of_version(Draft& draft, std::string_view id, const model::Resource& row,
                                  const model::Resource& parent, const model::Resource& definition) {
-  const auto differs = [&](const char* member) {
-    return string_at(parent.properties, member) != string_at(definition.properties, member);
-  };
   compare_machine(draft, id, parent.properties, definition.properties);
-  if (differs("osState")) {
-    return fail(arm::error(
-        Kind::invalid, "BadRequest",
-        fmt::format("The resource with id '{}' has a different OS state ['{}'] than the parent "
-                    "gallery image OS state ['{}'].",
-                    id, string_at(parent.properties, "osState"),
-                    string_at(definition.properties, "osState"))));
-  }
+  TRY(compare_state(id, string_at(parent.properties, "osState"), definition));
   const Json* contents = find_path(row.internal, "contents");
   CHECK(contents != nullptr);
   return *contents;
@@ -149,19 +150,43 @@ Result<Json> community_contents(Draft& draft, std::string_view reference,
   return contents_of_version(draft, reference, row, parent, definition);
 }
 
+// A managed image is generalized, and lies where the version does.
+Result<Json> image_contents(Draft& draft, const arm::ResourceId& id,
+                            const model::Resource& definition) {
+  const auto row = TRY(find_source(draft, id, "images"));
+  const Json* contents = find_path(row.internal, "contents");
+  if (row.location != draft.wanted.location || contents == nullptr || any_awaits_capture(row)) {
+    return fail(not_found(id.text()));
+  }
+  const Json machine{{"osType", string_at(row.properties, "storageProfile.osDisk.osType")},
+                     {"hyperVGeneration", string_at(row.properties, "hyperVGeneration")}};
+  compare_machine(draft, id.text(), machine, definition.properties);
+  TRY(compare_state(id.text(), "Generalized", definition));
+  return *contents;
+}
+
+// A virtual machine: its disks as they are, also while it runs.
+Result<Json> machine_contents(Draft& draft, const arm::ResourceId& id,
+                              const model::Resource& definition) {
+  const auto row = TRY(find_source(draft, id, "virtualMachines"));
+  if (row.location != draft.wanted.location) return fail(not_found(id.text()));
+  // Its disks are taken, which reading it does not allow.
+  TRY(draft.call.may_link("Microsoft.Compute/virtualMachines/write", id));
+  const Json machine{{"osType", string_at(row.internal, "os.type")},
+                     {"hyperVGeneration", string_at(row.internal, "os.generation")}};
+  compare_machine(draft, id.text(), machine, definition.properties);
+  TRY(compare_state(id.text(), bool_at(row.internal, "generalized") ? "Generalized" : "Specialized",
+                    definition));
+  return contents_of_machine(draft, row);
+}
+
 // A source for the whole version: managed image, VM or another version.
 Result<Json> whole_contents(Draft& draft, std::string_view text,
                             const model::Resource& definition) {
   const auto id = TRY(parse_source(text, "source.id"));
   if (is_type(id, "galleries/images/versions")) return version_contents(draft, id, definition);
-  if (is_type(id, "images") || is_type(id, "virtualMachines")) {
-    return fail(arm::error(
-        Kind::invalid, "OperationNotAllowed",
-        fmt::format("The source '{}' is a {}, which this server does not take yet. Use a managed "
-                    "disk, a snapshot or another gallery image version.",
-                    id.text(), id.types.back() == "images" ? "managed image" : "virtual machine"),
-        fmt::format("{}.source.id", profile)));
-  }
+  if (is_type(id, "images")) return image_contents(draft, id, definition);
+  if (is_type(id, "virtualMachines")) return machine_contents(draft, id, definition);
   return fail(arm::invalid_parameter(
       fmt::format("{}.source.id", profile),
       fmt::format("The source id: {} must either be a managed image, virtual machine or another "
@@ -244,6 +269,16 @@ Result<> may_take(const Call& call, const arm::ResourceId& source, std::string_v
   return call.may_link(fmt::format("Microsoft.Compute/{}/beginGetAccess/action", type), source);
 }
 
+bool awaits_capture(const Json& content) {
+  return !string_at(content, "disk").empty();
+}
+
+bool any_awaits_capture(const model::Resource& row) {
+  if (const Json* one = find_path(row.internal, "content")) return awaits_capture(*one);
+  const Json* several = find_path(row.internal, "contents");
+  return several != nullptr && std::ranges::any_of(several->get_array(), awaits_capture);
+}
+
 Result<Json> content_of_disk(const model::Resource& disk) {
   const auto state = string_at(disk.properties, "diskState");
   const Json* content = find_path(disk.internal, "content");
@@ -254,10 +289,22 @@ Result<Json> content_of_disk(const model::Resource& disk) {
                     "revoke the access (az disk revoke-access) first.",
                     disk.id.name(), state)));
   }
+  if (awaits_capture(*content)) {
+    return fail(
+        arm::error(Kind::conflict, "OperationNotAllowed",
+                   fmt::format("'{}' is still being captured from the disk of a machine, or "
+                               "that failed. Wait for its operation, or make it again.",
+                               disk.id.name())));
+  }
   // A disk may have grown beyond what is stored.
   Json grown = *content;
   set_path(grown, "sizeBytes",
            std::max(int_at(*content, "sizeBytes"), int_at(disk.properties, "diskSizeBytes")));
+  // A machine has written to it since: a worker captures that first.
+  const Json* overlays = find_path(disk.internal, "overlays");
+  if (overlays != nullptr && !overlays->get_array().empty()) {
+    set_path(grown, "disk", disk.id.text());
+  }
   return grown;
 }
 
@@ -316,7 +363,8 @@ Result<std::optional<model::Resource>> find_version(const World&, const model::V
   // A version can be opened while its blocks still arrive: what is missing here is read from a
   // region that has it.
   const auto state = found ? state_in(*found, location) : std::string_view();
-  if (state != "Completed" && state != "Replicating") found.reset();
+  const bool arriving = state == "Replicating" && found->provisioning != "Failed";
+  if ((state != "Completed" && !arriving) || any_awaits_capture(*found)) found.reset();
   return found;
 }
 

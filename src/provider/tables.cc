@@ -3,6 +3,8 @@
 #include "provider/authorization.h"
 #include "provider/disks.h"
 #include "provider/galleries.h"
+#include "provider/machines.h"
+#include "provider/network.h"
 #include "provider/platform.h"
 #include "provider/provider.h"
 #include "provider/resource_graph.h"
@@ -42,7 +44,10 @@ constexpr std::string_view galleries_versions[] = {
     "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
     "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
 
-constexpr Route platform[] = {
+constexpr std::string_view sku_versions[] = {"2017-03-30", "2017-09-01", "2019-04-01",
+                                             "2021-07-01"};
+
+const Route platform[] = {
     {"GET", "/tenants", subscription_versions, "", "tenants of the caller", list_tenants},
     {"GET", "/subscriptions", subscription_versions, "", "subscriptions of the caller",
      list_subscriptions},
@@ -84,6 +89,28 @@ constexpr Route platform[] = {
      "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
      "DiskOperations/{operation}",
      operation_versions, "", "long operations of disks and snapshots", get_operation},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
+     "operations/{operation}",
+     operation_versions, "", "long operations of machines and managed images", get_operation},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Network/locations/{location}/"
+     "operations/{operation}",
+     operation_versions, "", "long operations of networks", get_operation},
+    {"GET",
+     "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Compute/"
+     "virtualMachines/{machine}/instanceView",
+     compute_api_versions(), "Microsoft.Compute/virtualMachines/instanceView/read",
+     "how a machine is doing", instance_view},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/vmSizes",
+     compute_api_versions(), "Microsoft.Compute/locations/vmSizes/read", "sizes of machines",
+     list_sizes},
+    {"GET", "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/usages",
+     compute_api_versions(), "Microsoft.Compute/locations/usages/read", "limits and what is used",
+     list_usages},
+    {"GET", "/subscriptions/{subscription}/providers/Microsoft.Compute/skus", sku_versions,
+     "Microsoft.Compute/skus/read", "sizes of machines and types of disks", list_skus},
     {"GET",
      "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
      "sharedGalleries",
@@ -185,15 +212,18 @@ constexpr Route platform[] = {
      "move a subscription back to the root", take_from_management_group},
 };
 
-constexpr std::string_view known_namespaces[] = {"Microsoft.Authorization", "Microsoft.Compute",
-                                                 "Microsoft.Insights",      "Microsoft.Management",
-                                                 "Microsoft.ResourceGraph", "Microsoft.Resources"};
+constexpr std::string_view known_namespaces[] = {
+    "Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights",
+    "Microsoft.Management",    "Microsoft.Network", "Microsoft.ResourceGraph",
+    "Microsoft.Resources"};
 
 }  // namespace
 
 std::span<const ResourceType> types() {
-  static const ResourceType rows[] = {galleries, image_definitions, image_versions, disks,
-                                      snapshots};
+  static const ResourceType rows[] = {
+      galleries,        image_definitions, image_versions,   disks,   snapshots,
+      virtual_machines, managed_images,    virtual_networks, subnets, network_interfaces,
+      public_addresses, security_groups,   security_rules};
   return rows;
 }
 

@@ -6,12 +6,12 @@
 #include "base/text.h"
 #include "provider/provider.h"
 #include "provider/schema.h"
+#include "provider/tracked.h"
 
 namespace pinaco::provider {
 namespace {
 
 constexpr std::size_t page_rows = 100;
-constexpr std::size_t rules_a_step = 400;  // a transaction has at most 1,000 writes
 
 constexpr std::string_view envelope_members[] = {
     "id",   "name",     "type", "location",         "tags",       "properties", "sku", "zones",
@@ -78,7 +78,7 @@ Result<> check_parents(const Call& call, const model::Change& change) {
 
 // sku is {"name": "..."}, zones a short list of short texts; galleries have neither.
 Result<> check_placement(const ResourceType& type, std::string_view name, const Json& said) {
-  bool good = type.type == "disks" || type.type == "snapshots";
+  bool good = type.placed;
   if (name == "sku") {
     good = good && !string_at(said, "name").empty() && string_at(said, "name").size() <= 64;
   } else {
@@ -95,13 +95,6 @@ Result<> check_placement(const ResourceType& type, std::string_view name, const 
 
 std::string body_digest(const Call& call) {
   return Digest::of(as_bytes(call.method + to_text(call.body))).hex();
-}
-
-Error busy_with(const model::Resource& resource) {
-  return arm::error(Kind::conflict, "Conflict",
-                    fmt::format("Another operation ({}) is working on '{}'. Wait until it has "
-                                "ended and try again.",
-                                resource.provisioning, resource.id.text()));
 }
 
 Outcome accepted(const ResourceType& type, const Call& call, const model::Resource& resource,
@@ -130,7 +123,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
     }
     return fail(busy_with(*current));
   }
-  if (current && !patch && !iequals(current->location, location)) {
+  if (current && !patch && !type.nested && !iequals(current->location, location)) {
     return fail(arm::error(
         Kind::conflict, "InvalidResourceLocation",
         fmt::format("The resource '{}' already exists in location '{}' in resource group '{}'. A "
@@ -141,7 +134,12 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   // A creation that failed never was: the next PUT starts over.
   const bool fresh = !current || (!patch && current->provisioning == "Failed" &&
                                   !bool_at(current->internal, "created"));
-  Draft draft{.call = call, .type = type, .change = change, .current = current, .wanted = {}};
+  Draft draft{.call = call,
+              .type = type,
+              .change = change,
+              .current = current,
+              .wanted = {},
+              .envelope = envelope};
   model::Resource& wanted = draft.wanted;
   if (current) wanted = *current;
   if (fresh) {
@@ -180,7 +178,8 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
         .input = draft.input,
         .output = type.output ? Json(JsonObject{{"resource", true}}) : Json(nullptr)}));
   }
-  wanted.provisioning = fresh ? "Creating" : "Updating";
+  const bool done = draft.task.empty() && !operation;
+  wanted.provisioning = done ? "Succeeded" : fresh ? "Creating" : "Updating";
   Outcome outcome = accepted(type, call, wanted, operation, status);
   if (draft.task.empty()) {
     wanted.provisioning = "Succeeded";
@@ -196,7 +195,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
 Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool patch) {
   const JsonObject* envelope = TRY(envelope_of(call.body));
   std::string location;
-  if (!patch) location = TRY(location_of(type, call, *envelope));
+  if (!patch && !type.nested) location = TRY(location_of(type, call, *envelope));
   std::optional<Outcome> outcome;
   const std::shared_lock crossing(call.model.crossing());
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
@@ -206,33 +205,14 @@ Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool 
   return std::move(*outcome);
 }
 
-// Rows of the types right below, as "Microsoft.Compute/galleries/g/images/i".
-Result<std::vector<std::string>> children_of(const model::View& view, const arm::ResourceId& id) {
-  std::vector<std::string> names;
-  for (const ResourceType& below : types()) {
-    if (below.provider != id.provider || !below.type.starts_with(id.type() + "/")) continue;
-    const auto rest = below.type.substr(id.type().size() + 1);
-    if (rest.find('/') != std::string_view::npos) continue;
-    const auto page = TRY(view.list(id.child(std::string(rest), ""), "", 5));
-    for (const auto& row : page.rows) {
-      const std::string text = row.id.text();
-      names.push_back(text.substr(text.find("/providers/") + 11));
-    }
-  }
-  return names;
-}
-
-// Some of the roles and locks on a resource; whether there may be more. Change::erase() takes those
-// that are left.
-Result<bool> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
-  const auto prefix = model::rules_prefix(id.key());
-  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
-                                             rules_a_step));  // '0' comes after '/'
-  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
-  return some.size() == rules_a_step;
-}
-
 }  // namespace
+
+Error busy_with(const model::Resource& resource) {
+  return arm::error(Kind::conflict, "Conflict",
+                    fmt::format("Another operation ({}) is working on '{}'. Wait until it has "
+                                "ended and try again.",
+                                resource.provisioning, resource.id.text()));
+}
 
 const Location* World::find_location(std::string_view any_spelling) const {
   const std::string wanted = arm::normalize_location(any_spelling);
@@ -301,45 +281,6 @@ Result<Outcome> get_resource(const ResourceType& type, const Call& call) {
   return Outcome{.body = show(type, call, *row)};
 }
 
-Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
-  Outcome outcome{.status = 204};
-  bool more = false;
-  const auto step = [&](model::Change& change) -> Result<> {
-    outcome = Outcome{.status = 204};
-    more = false;
-    const auto current = TRY(change.find(call.id));
-    if (!current) return {};
-    if (!current->operation.empty()) return fail(busy_with(*current));
-    const auto children = TRY(children_of(change, current->id));
-    if (!children.empty()) {
-      return fail(arm::error(
-          Kind::conflict, "CannotDeleteResource",
-          fmt::format("Cannot delete resource while nested resources exist. Some existing nested "
-                      "resource IDs include: '{}'. Please delete all nested resources before "
-                      "deleting this resource.",
-                      join(children, ", "))));
-    }
-    TRY(access::check_locks(change, current->id.text(), true));
-    if (type.removing != nullptr) TRY(type.removing(call, change, *current));
-    more = TRY(erase_some_rules(change, current->id));
-    if (more) return {};
-    TRY(change.erase(current->id));
-    outcome.status = 202;
-    outcome.location_header = true;
-    outcome.operation =
-        TRY(change.start(model::Operation{.resource = current->id,
-                                          .surface = std::string(type.surface),
-                                          .location = current->location,
-                                          .state = model::OperationState::succeeded}));
-    return {};
-  };
-  // Every step asks again whether it may go; what ends in between has fewer rights on it, not more.
-  do {
-    TRY(call.model.change(call.id.subscription, step));
-  } while (more);
-  return outcome;
-}
-
 Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
   const auto token = call.query.find("$skiptoken");
   const auto top = call.query.find("$top");
@@ -388,11 +329,14 @@ Json show(const ResourceType& type, const Call& call, const model::Resource& res
   body["name"] = resource.id.name();
   body["id"] = resource.id.text();
   body["type"] = fmt::format("{}/{}", type.provider, type.type);
-  body["location"] = resource.location;
+  if (!type.nested) body["location"] = resource.location;
   if (resource.tags.is_object() && !resource.tags.get_object().empty())
     body["tags"] = resource.tags;
   if (!resource.sku.is_null()) body["sku"] = resource.sku;
   if (!resource.zones.is_null()) body["zones"] = resource.zones;
+  for (const char* member : {"plan", "managedBy", "kind"}) {
+    if (const Json* value = find_path(resource.internal, member)) body[member] = *value;
+  }
   body["properties"] = std::move(properties);
   return body;
 }

@@ -111,6 +111,10 @@ Result<> refuse_upload(Bench& bench, const model::Operation& operation, const Er
 
 }  // namespace
 
+std::shared_ptr<DiskReader> zero_disk(std::uint64_t size_bytes) {
+  return std::make_shared<ZeroDisk>(size_bytes);
+}
+
 Result<> import_upload(Bench& bench, const model::Operation& operation) {
   const auto disk = TRY(bench.model.get(operation.resource));
   const std::string id(string_at(disk.properties, "uniqueId"));

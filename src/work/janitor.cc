@@ -1,5 +1,4 @@
-// The janitor: what no row names any more gives its space back. And groups are deleted with all
-// that is in them.
+// The janitor: what no row names any more gives its space back.
 #include <fmt/format.h>
 
 #include <set>
@@ -12,7 +11,8 @@
 namespace pinaco::work {
 namespace {
 
-constexpr std::string_view stored_types[] = {"disks", "snapshots", "galleries/images/versions"};
+constexpr std::string_view stored_types[] = {"disks", "snapshots", "images",
+                                             "galleries/images/versions"};
 
 arm::ResourceId collection_of(const std::string& subscription, std::string_view group,
                               std::string_view type) {
@@ -128,62 +128,6 @@ Result<store::Swept> sweep_regions(Bench& bench) {
   }
   if (!first) return fail(first.error());
   return sum;
-}
-
-namespace {
-
-// Some of the roles and locks on a resource and below it, and how many: a transaction has at most
-// 1,000 writes.
-constexpr std::size_t rules_a_step = 400;
-Result<std::size_t> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
-  const auto prefix = model::rules_prefix(id.key());
-  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
-                                             rules_a_step));  // '0' comes after '/'
-  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
-  return some.size();
-}
-
-}  // namespace
-
-Result<> delete_group(Bench& bench, const model::Operation& operation) {
-  constexpr std::size_t rows_a_step = 100;
-  constexpr std::size_t writes_a_step = 500;
-  const auto& group = operation.resource;
-  // Children before their parents, so that no row is ever without its parent.
-  for (const auto type :
-       {"galleries/images/versions", "galleries/images", "galleries", "snapshots", "disks"}) {
-    for (bool more = true; more;) {
-      if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
-      TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
-        const auto page =
-            TRY(change.list(collection_of(group.subscription, group.group, type), "", rows_a_step));
-        more = !page.rows.empty();
-        std::size_t writes = 0;
-        for (const auto& row : page.rows) {
-          if (!row.operation.empty() && row.operation != operation.id) {
-            return fail(Kind::busy,
-                        fmt::format("'{}' has an operation in progress.", row.id.text()));
-          }
-          const auto rules = TRY(erase_some_rules(change, row.id));
-          if (rules == rules_a_step) return {};  // the next step goes on with them
-          TRY(change.erase(row.id));
-          writes += rules + 1;
-          if (writes >= writes_a_step) return {};
-        }
-        return {};
-      }));
-    }
-  }
-  for (std::size_t erased = rules_a_step; erased == rules_a_step;) {
-    TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
-      erased = TRY(erase_some_rules(change, group));
-      return {};
-    }));
-  }
-  return bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
-    TRY(change.erase(group));
-    return finish(change, operation);
-  });
 }
 
 }  // namespace pinaco::work

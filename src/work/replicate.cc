@@ -159,6 +159,9 @@ Result<> end(Bench& bench, const model::Operation& operation,
 }  // namespace
 
 Result<> replicate_version(Bench& bench, const model::Operation& operation) {
+  if (string_at(operation.input, "refuse").empty()) {
+    TRY(capture_sources(bench, operation.resource));
+  }
   const auto version = TRY(bench.model.get(operation.resource));
   if (const auto refused = string_at(operation.input, "refuse"); !refused.empty()) {
     return fail(arm::error(Kind::conflict, "Conflict", std::string(refused)));

@@ -12,12 +12,39 @@ struct Bench {
   Depot& depot;
   const WorkerOptions& options;
   const std::atomic<bool>& ending;
+  Host* host = nullptr;  // where machines run; nullptr: nowhere
 };
+
+// Not yet: comes again soon, and does not count as an attempt.
+Error later(std::string what);
+bool is_later(const Error& error);
 
 Result<> import_upload(Bench& bench, const model::Operation& operation);
 Result<> write_empty_disk(Bench& bench, const model::Operation& operation);
 Result<> replicate_version(Bench& bench, const model::Operation& operation);
 Result<> delete_group(Bench& bench, const model::Operation& operation);
+// --- capture.cc: contents that name a disk of a machine become stored ones.
+Result<> capture_contents(Bench& bench, const model::Operation& operation);
+// The same for a version, before its regions are filled.
+Result<> capture_sources(Bench& bench, const arm::ResourceId& id);
+// --- machines.cc
+Result<> create_machine(Bench& bench, const model::Operation& operation);
+Result<> update_machine(Bench& bench, const model::Operation& operation);
+Result<> start_machine(Bench& bench, const model::Operation& operation);
+Result<> restart_machine(Bench& bench, const model::Operation& operation);
+Result<> power_off_machine(Bench& bench, const model::Operation& operation);
+Result<> deallocate_machine(Bench& bench, const model::Operation& operation);
+Result<> delete_machine(Bench& bench, const model::Operation& operation);
+// --- addresses.cc
+Result<> assign_address(Bench& bench, const model::Operation& operation);
+// --- keeper.cc: rows follow what guests do by themselves.
+Result<> look_after_machines(Bench& bench);
+// After a start of this process: guests that run are found again, and those that should run and do
+// not, say after a start of the host, are started.
+Result<> find_machines_again(Bench& bench);
+
+// A disk without a byte.
+std::shared_ptr<DiskReader> zero_disk(std::uint64_t size_bytes);
 
 // Ends an operation in the transaction that also writes what it did.
 Result<> finish(model::Change& change, const model::Operation& operation);

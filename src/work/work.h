@@ -26,6 +26,7 @@
 #include "model/model.h"
 #include "os/lanes.h"
 #include "store/store.h"
+#include "work/host.h"
 
 namespace pinaco::work {
 
@@ -74,16 +75,21 @@ class Depot {
 
 struct WorkerOptions {
   std::size_t lanes = 4;
+  std::size_t machine_lanes = 32;  // operations on machines, which mostly wait
   int attempts_max = 6;
   Milliseconds pause = Milliseconds(500);  // before the first repeat; doubles
   Milliseconds progress_every = Milliseconds(250);
+  Milliseconds look_every = Seconds(5);  // after machines
   Seconds sweep_every = Seconds(600);
   Seconds purge_after = Seconds(600);  // set-aside objects are kept this long
 };
 
+struct Bench;
+
 class Workers {
  public:
-  Workers(model::Model& model, Depot& depot, WorkerOptions options);
+  // Without a host, what needs one fails and says so.
+  Workers(model::Model& model, Depot& depot, WorkerOptions options, Host* host = nullptr);
   ~Workers();
 
   void start();
@@ -98,9 +104,12 @@ class Workers {
   void work_on(const std::string& subscription, const std::string& operation);
   Result<> step(model::Operation& operation);
   bool sweep_is_due();
+  void look_after();
+  Bench bench();
 
   model::Model& model_;
   Depot& depot_;
+  Host* host_;
   const WorkerOptions options_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -111,7 +120,10 @@ class Workers {
   std::atomic<bool> ending_ = false;
   std::atomic<std::uint64_t> rounds_ = 0;
   SteadyTime last_sweep_ = {};
+  SteadyTime last_look_ = {};
+  std::atomic<bool> looking_ = false;
   std::unique_ptr<os::Lanes> lanes_;
+  std::unique_ptr<os::Lanes> machine_lanes_;
   std::thread thread_;
 };
 

@@ -15,7 +15,21 @@ Task find_task(std::string_view name) {
   if (name == "write_empty_disk") return write_empty_disk;
   if (name == "replicate_version") return replicate_version;
   if (name == "delete_group") return delete_group;
+  if (name == "capture_contents") return capture_contents;
+  if (name == "create_machine") return create_machine;
+  if (name == "update_machine") return update_machine;
+  if (name == "start_machine") return start_machine;
+  if (name == "restart_machine") return restart_machine;
+  if (name == "power_off_machine") return power_off_machine;
+  if (name == "deallocate_machine") return deallocate_machine;
+  if (name == "delete_machine") return delete_machine;
+  if (name == "assign_address") return assign_address;
   return nullptr;
+}
+
+// These mostly wait for guests, and must not keep images from being copied meanwhile.
+bool waits_for_guests(std::string_view task) {
+  return task.ends_with("_machine");
 }
 
 bool may_pass(const Error& error) {
@@ -50,8 +64,20 @@ Result<> finish_failed(Bench& bench, const model::Operation& operation, const Er
                             });
 }
 
-Workers::Workers(model::Model& model, Depot& depot, WorkerOptions options)
-    : model_(model), depot_(depot), options_(options) {}
+Error later(std::string what) {
+  return Error{.kind = Kind::busy, .message = std::move(what), .code = "Later"};
+}
+
+bool is_later(const Error& error) {
+  return error.code == "Later";
+}
+
+Workers::Workers(model::Model& model, Depot& depot, WorkerOptions options, Host* host)
+    : model_(model), depot_(depot), host_(host), options_(options) {}
+
+Bench Workers::bench() {
+  return Bench{model_, depot_, options_, ending_, host_};
+}
 
 Workers::~Workers() {
   stop();
@@ -59,7 +85,14 @@ Workers::~Workers() {
 
 void Workers::start() {
   lanes_ = std::make_unique<os::Lanes>(options_.lanes, 1024);
+  machine_lanes_ = std::make_unique<os::Lanes>(options_.machine_lanes, 4096);
   last_sweep_ = model_.clock().steady();
+  if (host_ != nullptr) {
+    Bench mine = bench();
+    if (const auto found = find_machines_again(mine); !found) {
+      LOG(error, "work", "machines cannot be found again: {}", found.error().message);
+    }
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -67,6 +100,7 @@ void Workers::stop() {
   ending_ = true;
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  machine_lanes_.reset();
   lanes_.reset();
 }
 
@@ -98,6 +132,7 @@ void Workers::run() {
     changed_.notify_all();
     changed_.wait_for(lock, options_.pause, [&] { return ending_ || kicked_; });
     kicked_ = false;
+    look_after();
     if (sweep_is_due()) {
       last_sweep_ = model_.clock().steady();
       sweep_wanted_ = false;
@@ -111,14 +146,29 @@ void Workers::run() {
   }
 }
 
+void Workers::look_after() {
+  const auto now = model_.clock().steady();
+  if (ending_ || host_ == nullptr || looking_ || now - last_look_ < options_.look_every) return;
+  last_look_ = now;
+  looking_ = true;
+  const auto queued = machine_lanes_->try_run([this] {
+    Bench mine = bench();
+    if (const auto looked = look_after_machines(mine); !looked) {
+      LOG(warning, "work", "machines were not looked after: {}", looked.error().message);
+    }
+    looking_ = false;
+  });
+  if (!queued) looking_ = false;
+}
+
 bool Workers::sweep_is_due() {
   const auto waited = model_.clock().steady() - last_sweep_;
   return !ending_ && (waited >= options_.sweep_every || (sweep_wanted_ && waited >= Seconds(60)));
 }
 
 Result<store::Swept> Workers::sweep() {
-  Bench bench{model_, depot_, options_, ending_};
-  return sweep_regions(bench);
+  Bench mine = bench();
+  return sweep_regions(mine);
 }
 
 void Workers::dispatch() {
@@ -128,13 +178,23 @@ void Workers::dispatch() {
     return;
   }
   for (const auto& subscription : *shards) {
-    std::vector<std::string> pending;
+    std::vector<std::pair<std::string, bool>> pending;
     const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
-      pending = TRY(view.pending_operations());
+      pending.clear();
+      for (auto& id : TRY(view.pending_operations())) {
+        bool known = false;
+        {
+          const std::lock_guard lock(mutex_);
+          known = running_.contains(id);
+        }
+        if (known) continue;
+        const auto operation = TRY(view.find_operation(id));
+        pending.emplace_back(std::move(id), operation && waits_for_guests(operation->task));
+      }
       return {};
     });
     if (!read) LOG(error, "work", "operations cannot be read: {}", read.error().message);
-    for (const auto& id : pending) {
+    for (const auto& [id, waits] : pending) {
       {
         const std::lock_guard lock(mutex_);
         if (running_.contains(id)) continue;
@@ -143,7 +203,9 @@ void Workers::dispatch() {
         not_before_.erase(id);
         running_.insert(id);
       }
-      const auto queued = lanes_->try_run([this, subscription, id] { work_on(subscription, id); });
+      auto& lanes = waits ? *machine_lanes_ : *lanes_;
+      const auto queued =
+          lanes.try_run([this, subscription, name = id] { work_on(subscription, name); });
       if (!queued) {
         const std::lock_guard lock(mutex_);
         running_.erase(id);
@@ -177,25 +239,26 @@ void Workers::work_on(const std::string& subscription, const std::string& id) {
 }
 
 Result<> Workers::step(model::Operation& operation) {
-  Bench bench{model_, depot_, options_, ending_};
+  Bench mine = bench();
   const Task task = find_task(operation.task);
   Result<> done;
   if (task == nullptr) {
     done = fail(Kind::invalid,
                 fmt::format("This server does not know the task '{}'.", operation.task));
   } else {
-    done = task(bench, operation);
+    done = task(mine, operation);
   }
   if (done) return {};
   const Error& error = done.error();
   if (ending_ || error.kind == Kind::cancelled) return done;  // the next start goes on
+  if (is_later(error)) return done;
   LOG(warning, "work", "{} of {} failed: {}", operation.task, operation.resource.text(),
       error.message);
   // What a group still waits for will end; giving up half-way would leave half a group.
   if (operation.task == "delete_group" && error.kind == Kind::busy) return done;
   operation.attempts++;
   if (!may_pass(error) || operation.attempts >= options_.attempts_max) {
-    const auto ended = finish_failed(bench, operation, error);
+    const auto ended = finish_failed(mine, operation, error);
     return ended ? Result<>() : ended;
   }
   const auto counted = model_.change(

@@ -1,0 +1,10 @@
+// What the shared handlers of resource types have in common. Inside this room only.
+#pragma once
+
+#include "provider/provider.h"
+
+namespace pinaco::provider {
+
+Error busy_with(const model::Resource& resource);
+
+}  // namespace pinaco::provider

@@ -1,0 +1,115 @@
+// DELETE of any resource: at once with its transaction, or by a worker.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "provider/tracked.h"
+
+namespace pinaco::provider {
+namespace {
+
+constexpr std::size_t rules_a_step = 400;  // a transaction has at most 1,000 writes
+
+// Rows of the types right below, as "Microsoft.Compute/galleries/g/images/i".
+Result<std::vector<std::string>> children_of(const model::View& view, const arm::ResourceId& id) {
+  std::vector<std::string> names;
+  for (const ResourceType& below : types()) {
+    if (below.provider != id.provider || !below.type.starts_with(id.type() + "/")) continue;
+    const auto rest = below.type.substr(id.type().size() + 1);
+    if (rest.find('/') != std::string_view::npos) continue;
+    const auto page = TRY(view.list(id.child(std::string(rest), ""), "", 5));
+    for (const auto& row : page.rows) {
+      const std::string text = row.id.text();
+      names.push_back(text.substr(text.find("/providers/") + 11));
+    }
+  }
+  return names;
+}
+
+// Some of the roles and locks on a resource; whether there may be more. Change::erase() takes those
+// that are left, within its transaction.
+Result<bool> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
+  const auto prefix = model::rules_prefix(id.key());
+  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
+                                             rules_a_step));  // '0' comes after '/'
+  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
+  return some.size() == rules_a_step;
+}
+
+Result<> erase_children(model::Change& change, const arm::ResourceId& id) {
+  for (const ResourceType& below : types()) {
+    if (below.provider != id.provider || !below.type.starts_with(id.type() + "/")) continue;
+    const std::string rest(below.type.substr(id.type().size() + 1));
+    if (rest.find('/') != std::string::npos) continue;
+    for (const auto& row : TRY(change.list_all(id.child(rest, "")))) TRY(change.erase(row.id));
+  }
+  return {};
+}
+
+// A worker that is to take something away need not wait until it has come to be.
+Result<> preempt(const ResourceType& type, model::Change& change, const model::Resource& row) {
+  auto running = TRY(change.find_operation(row.operation));
+  const bool coming =
+      running && (running->task == "create_machine" || running->task == "start_machine");
+  if (type.remove_task.empty() || !coming) return fail(busy_with(row));
+  running->state = model::OperationState::failed;
+  running->end = change.now();
+  running->error_code = "OperationPreempted";
+  running->error_message = "The operation has been preempted by a more recent operation.";
+  return change.put_operation(*running);
+}
+
+}  // namespace
+
+Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
+  Outcome outcome{.status = 204};
+  bool more = false;
+  const auto step = [&](model::Change& change) -> Result<> {
+    outcome = Outcome{.status = 204};
+    more = false;
+    const auto current = TRY(change.find(call.id));
+    if (!current) return {};
+    if (!current->operation.empty()) TRY(preempt(type, change, *current));
+    const auto children = TRY(children_of(change, current->id));
+    if (!children.empty() && !type.with_children) {
+      return fail(arm::error(
+          Kind::conflict, "CannotDeleteResource",
+          fmt::format("Cannot delete resource while nested resources exist. Some existing nested "
+                      "resource IDs include: '{}'. Please delete all nested resources before "
+                      "deleting this resource.",
+                      join(children, ", "))));
+    }
+    TRY(access::check_locks(change, current->id.text(), true));
+    if (type.removing != nullptr) TRY(type.removing(call, change, *current));
+    const bool later = !type.remove_task.empty();
+    if (!later) {
+      more = TRY(erase_some_rules(change, current->id));
+      if (more) return {};
+    }
+    outcome = Outcome{};
+    if (!type.surface.empty()) {
+      outcome.status = 202;
+      outcome.location_header = true;
+      outcome.operation = TRY(change.start(model::Operation{
+          .resource = current->id,
+          .task = std::string(type.remove_task),
+          .surface = std::string(type.surface),
+          .location = current->location,
+          .state = later ? model::OperationState::in_progress : model::OperationState::succeeded}));
+    }
+    if (!later) {
+      TRY(erase_children(change, current->id));
+      return change.erase(current->id);
+    }
+    auto ending = *current;
+    ending.provisioning = "Deleting";
+    ending.operation = outcome.operation->id;
+    return change.put(ending);
+  };
+  // Every step asks again whether it may go; what ends in between has fewer rights on it, not more.
+  do {
+    TRY(call.model.change(call.id.subscription, step));
+  } while (more);
+  return outcome;
+}
+
+}  // namespace pinaco::provider

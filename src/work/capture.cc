@@ -1,0 +1,71 @@
+// What is made from a disk that a machine writes to: the disk is stored as it is at that moment,
+// and the row that wanted it names what came of it.
+#include <fmt/format.h>
+
+#include "work/guests.h"
+
+namespace pinaco::work {
+namespace {
+
+// Stores each content of the row that names a disk; the pins hold them until the row is written.
+Result<std::vector<store::Pin>> capture_into(Bench& bench, Json& internal) {
+  std::vector<store::Pin> pins;
+  const auto capture = [&](Json& content) -> Result<> {
+    const std::string disk(string_at(content, "disk"));
+    if (disk.empty()) return {};
+    if (bench.host == nullptr) {
+      return fail(Kind::invalid, "No machines run on this server: their disks cannot be captured.");
+    }
+    auto captured = TRY(capture_disk(bench, TRY(arm::ResourceId::parse(disk))));
+    for (const char* member : {"role", "lun"}) {
+      if (const Json* value = find_path(content, member)) {
+        set_path(captured.content, member, *value);
+      }
+    }
+    content = std::move(captured.content);
+    pins.push_back(std::move(captured.pin));
+    return {};
+  };
+  if (const Json* one = find_path(internal, "content")) {
+    Json content = *one;
+    TRY(capture(content));
+    set_path(internal, "content", std::move(content));
+  }
+  if (const Json* several = find_path(internal, "contents")) {
+    Json contents = *several;
+    for (Json& content : contents.get_array()) TRY(capture(content));
+    set_path(internal, "contents", std::move(contents));
+  }
+  return pins;
+}
+
+}  // namespace
+
+Result<> capture_sources(Bench& bench, const arm::ResourceId& id) {
+  const auto row = TRY(bench.model.get(id));
+  Json internal = row.internal;
+  const auto pins = TRY(capture_into(bench, internal));
+  if (pins.empty()) return {};
+  return bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
+    auto now = TRY(change.get(id));
+    for (const char* member : {"content", "contents"}) {
+      if (const Json* value = find_path(internal, member)) set_path(now.internal, member, *value);
+    }
+    return change.put(now);
+  });
+}
+
+Result<> capture_contents(Bench& bench, const model::Operation& operation) {
+  TRY(capture_sources(bench, operation.resource));
+  return bench.model.change(operation.resource.subscription,
+                            [&](model::Change& change) -> Result<> {
+                              auto row = TRY(change.get(operation.resource));
+                              set_path(row.internal, "created", true);
+                              row.provisioning = "Succeeded";
+                              row.operation.clear();
+                              TRY(change.put(row));
+                              return finish(change, operation);
+                            });
+}
+
+}  // namespace pinaco::work

@@ -1,0 +1,116 @@
+// Groups are deleted with all that is in them: machines first, then what they stood on.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "work/guests.h"
+
+namespace pinaco::work {
+namespace {
+
+// "Microsoft.Compute/galleries/images" as a collection of the group.
+arm::ResourceId collection_in(const arm::ResourceId& group, std::string_view full_type) {
+  auto parts = split(full_type, '/');
+  arm::ResourceId collection{.subscription = group.subscription,
+                             .group = group.group,
+                             .provider = std::string(parts.front()),
+                             .types = {},
+                             .names = {}};
+  for (std::size_t i = 1; i < parts.size(); i++) collection.types.emplace_back(parts[i]);
+  return collection;
+}
+
+// Children before their parents, so that no row is ever without its parent.
+constexpr std::string_view order[] = {"Microsoft.Compute/galleries/images/versions",
+                                      "Microsoft.Compute/galleries/images",
+                                      "Microsoft.Compute/galleries",
+                                      "Microsoft.Compute/images",
+                                      "Microsoft.Compute/snapshots",
+                                      "Microsoft.Compute/disks",
+                                      "Microsoft.Network/networkInterfaces",
+                                      "Microsoft.Network/publicIPAddresses",
+                                      "Microsoft.Network/virtualNetworks/subnets",
+                                      "Microsoft.Network/virtualNetworks",
+                                      "Microsoft.Network/networkSecurityGroups/securityRules",
+                                      "Microsoft.Network/networkSecurityGroups"};
+
+// Some of the roles and locks on a resource and below it, and how many: a transaction has at most
+// 1,000 writes.
+constexpr std::size_t rules_a_step = 400;
+Result<std::size_t> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
+  const auto prefix = model::rules_prefix(id.key());
+  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
+                                             rules_a_step));  // '0' comes after '/'
+  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
+  return some.size();
+}
+
+Result<> delete_machines_of(Bench& bench, const model::Operation& operation) {
+  std::vector<model::Resource> machines;
+  TRY(bench.model.read(operation.resource.subscription, [&](const model::View& view) -> Result<> {
+    machines =
+        TRY(view.list_all(collection_in(operation.resource, "Microsoft.Compute/virtualMachines")));
+    return {};
+  }));
+  for (const auto& machine : machines) {
+    if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
+    // Marked first, so that nobody starts it meanwhile.
+    TRY(bench.model.change(machine.id.subscription, [&](model::Change& change) -> Result<> {
+      auto row = TRY(change.find(machine.id));
+      if (!row) return {};
+      if (!row->operation.empty() && row->operation != operation.id) {
+        return fail(Kind::busy, fmt::format("'{}' has an operation in progress.", row->id.text()));
+      }
+      row->operation = operation.id;
+      row->provisioning = "Deleting";
+      return change.put(*row);
+    }));
+    TRY(remove_machine(bench, machine.id, operation.id));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> delete_group(Bench& bench, const model::Operation& operation) {
+  constexpr std::size_t rows_a_step = 100;
+  constexpr std::size_t writes_a_step = 500;
+  const auto& group = operation.resource;
+  TRY(delete_machines_of(bench, operation));
+  for (const auto type : order) {
+    for (bool more = true; more;) {
+      if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
+      TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+        const auto page = TRY(change.list(collection_in(group, type), "", rows_a_step));
+        more = !page.rows.empty();
+        std::size_t writes = 0;
+        for (const auto& row : page.rows) {
+          if (!row.operation.empty() && row.operation != operation.id) {
+            return fail(Kind::busy,
+                        fmt::format("'{}' has an operation in progress.", row.id.text()));
+          }
+          if (!string_at(row.internal, "machine.id").empty()) {
+            return fail(Kind::busy, fmt::format("'{}' is attached to a machine.", row.id.text()));
+          }
+          const auto rules = TRY(erase_some_rules(change, row.id));
+          if (rules == rules_a_step) return {};  // the next step goes on with them
+          TRY(change.erase(row.id));
+          writes += rules + 1;
+          if (writes >= writes_a_step) return {};
+        }
+        return {};
+      }));
+    }
+  }
+  for (std::size_t erased = rules_a_step; erased == rules_a_step;) {
+    TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+      erased = TRY(erase_some_rules(change, group));
+      return {};
+    }));
+  }
+  return bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+    TRY(change.erase(group));
+    return finish(change, operation);
+  });
+}
+
+}  // namespace pinaco::work

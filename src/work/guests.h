@@ -1,0 +1,66 @@
+// From rows to machines: what the hypervisor is told about a virtual machine, and its disks as they
+// are. Inside this room only.
+#pragma once
+
+#include "work/tasks.h"
+
+namespace pinaco::work {
+
+// A disk of a machine, with the row that it is.
+struct HeldDisk {
+  std::string slot;
+  bool deleted_with_machine = false;
+  model::Resource row;
+};
+
+// Everything that a machine's row names, as it is now.
+struct Guest {
+  model::Resource row;
+  std::string id;               // vmId
+  std::vector<HeldDisk> disks;  // the first is the OS disk
+  std::optional<model::Resource> card;
+  std::optional<model::Resource> address;  // public
+  std::string subnet;                      // "10.0.0.0/24"
+  std::vector<int> ports;                  // that the network lets in
+};
+Result<Guest> read_guest(Bench& bench, const arm::ResourceId& id);
+
+// Whether its image wants a guest to say when it is ready, and it has not yet.
+bool awaits_report(const Bench& bench, const Guest& guest);
+
+Result<guest::Facts> facts_of(const Guest& guest);
+// Makes what it needs first: contents of empty disks, overlays, exports, dynamic addresses. Ports
+// of this host are looked for only when it has no process, which would hold them itself.
+Result<machine::Machine> ready_to_start(Bench& bench, Guest& guest, bool absent);
+// One disk for the hypervisor: exported, with an overlay noted in its row.
+Result<machine::Disk> open_for_guest(Bench& bench, HeldDisk& disk);
+
+// Ends it at once and erases its row; what its options say of disks and cards is done to them. Only
+// while `operation` works on it; `more` is done in the transaction that erases the row.
+Result<> remove_machine(Bench& bench, const arm::ResourceId& id, const std::string& operation,
+                        const std::function<Result<>(model::Change&)>& more = nullptr);
+// Its facts, as they are now, to a guest that runs, if they are not what it was told last.
+Result<> tell_facts(Bench& bench, const arm::ResourceId& id);
+
+// --- disks.cc ---
+// Stores what a machine wrote to a disk and removes the overlays. Nobody writes any more.
+Result<> fold_disk(Bench& bench, const arm::ResourceId& disk);
+// The disk as it is now, also while its machine runs: stored, and pinned until a row names it.
+struct Captured {
+  Json content;
+  store::Pin pin;
+};
+Result<Captured> capture_disk(Bench& bench, const arm::ResourceId& disk);
+// Gives it back to whoever wants it: no machine, no overlays.
+// Only if it is `owner`'s; else it is left as it is.
+Result<> free_disk(Bench& bench, const arm::ResourceId& disk, const arm::ResourceId& owner,
+                   bool erase);
+// All that say they are the machine's, listed by its row or not.
+Result<std::vector<model::Resource>> disks_of_machine(Bench& bench, const arm::ResourceId& id);
+Result<> remove_stray_overlays(Bench& bench);
+
+// --- addresses.cc ---
+// An address of this host for a public address's row, which then shows it.
+Result<> assign_address_to(Bench& bench, const arm::ResourceId& id);
+
+}  // namespace pinaco::work

@@ -1,0 +1,52 @@
+// Host: where machines run. A hypervisor, the door through which guests read their disks (NBD on a
+// socket file), the folder of what they write, and the addresses that reach them.
+//
+// Threads: everything from any thread; work on one machine is serialised by lock(). Lifetime:
+// guests outlive it; the next Host finds them by their rows. Limits: those of the hypervisor.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "machine/machine.h"
+#include "model/model.h"
+#include "nbd/nbd.h"
+
+namespace pinaco::work {
+
+struct HostOptions {
+  std::unique_ptr<machine::Hypervisor> hypervisor;
+  bool simulated = false;  // nothing runs: guests are ready at once
+  std::unique_ptr<nbd::Server> disks;
+  std::string disks_socket;  // the path that it listens on
+  std::string folder;        // of overlays; exists
+  std::string addresses = "127.42.0.0/16";
+  Seconds provisioning_limit = Seconds(1200);  // until a guest must have reported
+  Milliseconds grace = Seconds(90);            // for a guest to shut down
+};
+
+class Host {
+ public:
+  explicit Host(HostOptions options) : options_(std::move(options)) {}
+
+  machine::Hypervisor& hypervisor() { return *options_.hypervisor; }
+  nbd::Server& disks() { return *options_.disks; }
+  const HostOptions& options() const { return options_; }
+
+  // Held by whoever changes a machine or takes its disks; never two at once.
+  std::unique_lock<std::mutex> lock(std::string_view machine);
+  // A new name each time: a file that a crash left behind is never taken for another.
+  std::string new_overlay_path(std::string_view disk, Random& random) const;
+  std::string disk_uri(std::string_view disk) const;
+  std::mutex& addresses() { return addresses_; }  // held while one is chosen
+
+ private:
+  HostOptions options_;
+  std::mutex addresses_;
+  std::array<std::mutex, 256> locks_;  // two machines may share one
+};
+
+}  // namespace pinaco::work
