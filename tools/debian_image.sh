@@ -14,6 +14,7 @@ set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH=1735689600
 umask 022
 . "$(dirname "$0")/disk.sh"
+. "$(dirname "$0")/debian_tree.sh"
 
 disk_mib=2048
 packages='linux-image-cloud-amd64 systemd-sysv udev dbus kmod iproute2 iputils-ping procps less nano
@@ -22,57 +23,21 @@ packages='linux-image-cloud-amd64 systemd-sysv udev dbus kmod iproute2 iputils-p
 
 out=${1:-} wanted=${2:-2.0.0}
 [[ -n $out && $wanted =~ ^(1\.[012]|2\.0)\.0$ ]] || die "usage: ${0##*/} OUT_DIR [LAST_VERSION]"
-(($(id -u) == 0)) || die "needs root, for debootstrap and chroot"
 mkdir -p "$out"
 out=$(realpath "$out")
 log=$out/build.log
 : >"$log"
 say() { printf '%s [%4d s] %s\n' "${0##*/}" "$SECONDS" "$*" >&2; }
 
-codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-mirror=$(apt-get indextargets --format '$(RELEASE)|$(COMPONENT)|$(REPO_URI)' \
-  'Created-By: Packages' 'Origin: Debian' | sed -n "s/^$codename|main|//p" | head -n 1)
-[[ -n $mirror ]] || die "no $codename main archive in the apt sources; run apt-get update"
-
 work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
-mkdir -p "$out/cache/first" "$out/cache/archives/partial"
-
-# In a chroot the root is no mount point, and its propagation cannot be changed.
-propagation=private
-unshare --mount --propagation private true 2>>"$log" || propagation=unchanged
-
-# In a chroot whose mounts and processes end with it; packages that were downloaded are kept.
-inside() {  # TREE COMMAND...
-  local tree=$1
-  shift
-  unshare --mount --pid --fork --kill-child --propagation $propagation bash -ec '
-    tree=$1 archives=$2
-    shift 2
-    trap "umount \"$tree/var/cache/apt/archives\" \"$tree/proc\"" EXIT
-    mount -t proc proc "$tree/proc"
-    mount --bind "$archives" "$tree/var/cache/apt/archives"
-    chroot "$tree" "$@"' \
-    inside "$tree" "$out/cache/archives" "$@" >>"$log" 2>&1 || die "failed: $* (see $log)"
-}
-
-add_packages() {  # TREE PACKAGE...
-  inside "$1" apt-get -q -y -o Dpkg::Options::=--force-unsafe-io \
-    -o Binary::apt-get::APT::Keep-Downloaded-Packages=true \
-    install --no-install-recommends "${@:2}"
-}
+open_trees "$out/cache" "$log"
 
 make_tree() {  # TREE WORD: packages and settings of 1.0.0
   local tree=$1 word=$2
-  debootstrap --variant=minbase --cache-dir="$out/cache/first" "$codename" "$tree" "$mirror" \
-    >>"$log" 2>&1 || die "debootstrap failed (see $log)"
-  printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
-  chmod 755 "$tree/usr/sbin/policy-rc.d"
+  first_tree "$tree"
   echo debian >"$tree/etc/hostname"
   echo "UUID=$(fixed_uuid "$word/fs") / ext4 errors=remount-ro 0 1" >"$tree/etc/fstab"
-  cp --remove-destination /etc/resolv.conf "$tree/etc/resolv.conf"
-  apt-config dump Acquire | grep -i ::proxy >"$tree/etc/apt/apt.conf.d/00build" || true
-  inside "$tree" apt-get -q update
   add_packages "$tree" $packages
   echo 'datasource_list: [ NoCloud, None ]' >"$tree/etc/cloud/cloud.cfg.d/90-none.cfg"
   inside "$tree" passwd -d root
