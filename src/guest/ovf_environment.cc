@@ -91,7 +91,8 @@ Result<std::string> hash_password(std::string_view password, std::string_view id
 Result<std::string> cloud_init_account(const Facts& facts) {
   std::string text = "#cloud-config\n";
   text += fmt::format("hostname: {}\n", yaml(facts.computer_name));
-  text += "preserve_hostname: false\nlocale: false\nssh_genkeytypes: [ed25519]\n";
+  // A text: the schema knows no boolean here, and complains to the log.
+  text += "preserve_hostname: false\nlocale: \"false\"\nssh_genkeytypes: [ed25519]\n";
   text += fmt::format("ssh_pwauth: {}\n", facts.password_login);
   text += fmt::format("users:\n  - name: {}\n", yaml(facts.user));
   text += "    groups: [adm, sudo]\n    shell: /bin/bash\n    sudo: ['ALL=(ALL) NOPASSWD:ALL']\n";
