@@ -116,13 +116,14 @@ Result<Bytes> provisioning_disc(const Facts& facts) {
 Result<Bytes> cloud_init_disc(const Facts& facts) {
   TRY(check_new(facts));
   const auto custom = from_base64(facts.custom_data);
+  auto account = TRY(cloud_init_account(facts));  // first: an early return leaks half a list
   return make_iso9660(
       "cidata",
       {{.name = "meta-data",
         .content = fmt::format("instance-id: {}\nlocal-hostname: {}\n", yaml(facts.id),
                                yaml(facts.computer_name))},
        {.name = "user-data", .content = custom ? std::string(as_text(*custom)) : std::string()},
-       {.name = "vendor-data", .content = TRY(cloud_init_account(facts))}});
+       {.name = "vendor-data", .content = std::move(account)}});
 }
 
 }  // namespace pinaco::guest

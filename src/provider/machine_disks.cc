@@ -200,13 +200,16 @@ Result<Json> prepare_data_disk(Draft& draft, const Image& image, const MachineSi
     set_path(shown, "lun", lun->get_int64());
     return shown;
   }
-  NewDisk wanted {
-    .name = name.empty() ? fmt::format("{}_disk{}_{}", draft.wanted.id.name().substr(0, 38),
-                                       number + 2, draft.change.random().hex(16))
-                         : name,
-    .slot = slot, .option = std::string(option), .sku = TRY(sku_of(image, size, said, path))
-    , .size_gb = int_at(said, "diskSizeGB")
-  };
+  if (name.empty()) {
+    name = fmt::format("{}_disk{}_{}", draft.wanted.id.name().substr(0, 38), number + 2,
+                       draft.change.random().hex(16));
+  }
+  auto sku = TRY(sku_of(image, size, said, path));
+  NewDisk wanted{.name = std::move(name),
+                 .slot = slot,
+                 .option = std::string(option),
+                 .sku = std::move(sku),
+                 .size_gb = int_at(said, "diskSizeGB")};
   if (option == "Empty") {
     if (wanted.size_gb == 0) return fail(arm::missing_parameter(path + ".diskSizeGB"));
   } else if (option == "FromImage") {
@@ -284,11 +287,12 @@ Result<> prepare_os_disk(Draft& draft, const Image& image, const MachineSize& si
     name = fmt::format("{}_OsDisk_1_{}", draft.wanted.id.name().substr(0, 38),
                        draft.change.random().hex(16));
   }
-  NewDisk wanted {
-    .name = std::move(name), .slot = "os", .option = "FromImage",
-    .sku = TRY(sku_of(image, size, said, "osDisk"))
-    , .size_gb = int_at(said, "diskSizeGB")
-  };
+  auto sku = TRY(sku_of(image, size, said, "osDisk"));
+  NewDisk wanted{.name = std::move(name),
+                 .slot = "os",
+                 .option = "FromImage",
+                 .sku = std::move(sku),
+                 .size_gb = int_at(said, "diskSizeGB")};
   for (const Json& content : image.contents.get_array()) {
     if (string_at(content, "role") == "os") wanted.content = content;
   }
