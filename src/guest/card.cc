@@ -1,5 +1,7 @@
 // The card: one thread moves frames between QEMU's socket and the user network. On the socket each
 // frame comes after its length, four bytes, big-endian (QEMU's net/stream.c).
+#include <condition_variable>
+
 #include "base/log.h"
 #include "guest/dhcp.h"
 #include "guest/services.h"
@@ -47,6 +49,8 @@ class CardImpl final : public Card {
   Bytes out_;                   // whole frames with their lengths; out_from_ of it is sent
   std::size_t out_from_ = 0;
   std::uint64_t dropped_ = 0;
+  std::uint64_t turns_ = 0;  // of the thread that waits for sockets
+  std::condition_variable turned_;
   bool at_once_ = false;  // the next turn does not wait
   bool ending_ = false;
   bool ended_ = false;
@@ -82,7 +86,7 @@ Result<> CardImpl::open_network() {
 Result<> CardImpl::change(Facts facts) {
   TRY(check_facts(facts));
   const auto layout = TRY(layout_of(facts));
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (ended_) return fail(Kind::unavailable, "The guest has closed its network card.");
   if (facts.id != services_->facts()->id) {
     return fail(Kind::invalid, "A card stays with its guest: the id may not change.");
@@ -94,7 +98,10 @@ Result<> CardImpl::change(Facts facts) {
     TRY(open_network());
   }
   auto done = network_->set_forwards(forwards);
+  // A socket that was closed goes on listening while a thread still waits for it.
+  const auto before = turns_;
   waker_.wake();
+  turned_.wait_for(lock, Seconds(1), [&] { return turns_ != before || ended_; });
   return done;
 }
 
@@ -127,6 +134,8 @@ bool CardImpl::turn(std::vector<pollfd>& all) {
     return false;
   }
   const std::lock_guard lock(mutex_);
+  turns_++;
+  turned_.notify_all();
   if (all[0].revents != 0) waker_.clear();
   if (network_ && number == networks_) network_->handle(all);
   if ((all[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !read_frames()) return false;
