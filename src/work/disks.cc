@@ -238,7 +238,7 @@ Result<> remove_stray_overlays(Bench& bench) {
   }
   const std::string& folder = bench.host->options().folder;
   for (const auto& name : TRY(os::list_folder(folder))) {
-    const auto path = folder + "/" + name;
+    const auto path = fmt::format("{}/{}", folder, name);
     if (named.contains(path)) continue;
     LOG(info, "work", "removed the overlay {}, which no disk names", path);
     TRY(os::remove_file(path));
