@@ -41,7 +41,9 @@ void add_type(std::string& page, const provider::ResourceType& type) {
     page += fmt::format("| {} | `{}` | {} |\n", method, path, span_of(type.api_versions, since));
   };
   row("PUT", path_of(type, true), "");
-  row("PATCH", path_of(type, true), type.patch_since);
+  if (type.patch_since <= type.api_versions.back()) {  // some have none
+    row("PATCH", path_of(type, true), type.patch_since);
+  }
   row("GET", path_of(type, true), "");
   row("DELETE", path_of(type, true), "");
   row("GET (list)", path_of(type, false), "");
