@@ -150,9 +150,8 @@ Result<Blobs::Opened> Blobs::open_resource(const arm::ResourceId& id, std::strin
       !parts_.host->options().simulated) {
     return fail(gone("its machine has it open. Deallocate the machine, or take a snapshot."));
   }
-  const auto awaits = [](const Json& content) { return !string_at(content, "disk").empty(); };
   if (const Json* content = find_path(row.internal, "content")) {
-    if (awaits(*content)) return fail(gone("it is still being captured."));
+    if (provider::awaits_capture(*content)) return fail(gone("it is still being captured."));
     const auto size = static_cast<std::uint64_t>(int_at(row.properties, "diskSizeBytes"));
     return Opened {
       .disk = TRY(parts_.depot.open_disk(*content, row.location, size))
@@ -172,7 +171,7 @@ Result<Blobs::Opened> Blobs::open_resource(const arm::ResourceId& id, std::strin
                       : os || int_at(content, "lun", -1) != int_at(JsonObject{{"l", lun}}, "l")) {
       continue;
     }
-    if (awaits(content)) return fail(gone("it is still being captured."));
+    if (provider::awaits_capture(content)) return fail(gone("it is still being captured."));
     return Opened {
       .disk = TRY(parts_.depot.open_disk(content, where, 0))
       , .region = where, .image = std::string(string_at(content, "image"))

@@ -203,6 +203,10 @@ Result<> record_activity(const Call& call, const Event& event);
 // A resource as this api-version shows it.
 Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
 
+// Of a content (sources.h): a worker has yet to store what a machine wrote, and the bytes that it
+// names now are older.
+bool awaits_capture(const Json& content);
+
 // A group that is being deleted lends nothing any more.
 Result<> check_group_stays(const model::View& view, const arm::ResourceId& id);
 

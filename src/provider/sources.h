@@ -26,8 +26,7 @@ Error image_not_available(std::string_view reference, std::string_view location)
 // beginGetAccess takes, or a copy would be the way around it.
 Result<> may_take(const Call& call, const arm::ResourceId& source, std::string_view type);
 
-// A worker has yet to store what a machine wrote: the bytes that it names now are older.
-bool awaits_capture(const Json& content);
+// awaits_capture (provider.h)
 bool any_awaits_capture(const model::Resource& row);  // of "content" and "contents"
 
 // The stored content of a disk or snapshot; an error that says what to do when it has none yet.

@@ -28,6 +28,9 @@ Result<Guest> read_guest(Bench& bench, const arm::ResourceId& id);
 // Whether its image wants a guest to say when it is ready, and it has not yet.
 bool awaits_report(const Bench& bench, const Guest& guest);
 
+// What only the first start needed; but for NoCloud, whose seed is made again at each.
+void forget_secrets(model::Resource& row);
+
 Result<guest::Facts> facts_of(const Guest& guest);
 // Makes what it needs first: contents of empty disks, overlays, exports, dynamic addresses. Ports
 // of this host are looked for only when it has no process, which would hold them itself.

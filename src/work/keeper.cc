@@ -1,8 +1,6 @@
 // Rows follow what guests do by themselves: a guest that switches itself off is stopped, one that
 // died says why, an agent that speaks is shown. One that waits for a disk is let go on again and
 // again: the server that was away longer than it waits is back, or there is room again.
-#include <fmt/format.h>
-
 #include <set>
 
 #include "base/log.h"
@@ -51,9 +49,7 @@ Result<> look_at(Bench& bench, const model::Resource& machine) {
     if (!agent.empty()) set_path(row->internal, "agent", agent);
     if (status.report.health == guest::Health::ready) {
       set_path(row->internal, "provisioned", true);
-      for (const char* secret : {"password", "customData"}) {
-        erase_path(row->internal, fmt::format("secrets.{}", secret));
-      }
+      forget_secrets(*row);
     }
     if (status.trouble.empty()) {
       erase_path(row->internal, "trouble");

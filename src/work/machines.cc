@@ -55,13 +55,6 @@ Result<> note_power(Bench& bench, const model::Operation& operation, std::string
   });
 }
 
-void forget_secrets(model::Resource& row) {
-  if (string_at(row.internal, "provisioning") == "nocloud") return;  // its seed is needed again
-  for (const char* secret : {"password", "customData"}) {
-    erase_path(row.internal, fmt::format("secrets.{}", secret));
-  }
-}
-
 Result<> show_disks(Bench& bench, const Guest& guest, std::string_view state) {
   return bench.model.change(guest.row.id.subscription, [&](model::Change& change) -> Result<> {
     for (const auto& disk : guest.disks) {
@@ -153,10 +146,6 @@ Result<> release_address(Bench& bench, const Guest& guest) {
   });
 }
 
-}  // namespace
-
-namespace {
-
 // What a creation was refused for stands in its row: nor can it be started.
 Result<> check_refused(Bench& bench, const model::Operation& operation) {
   const auto row = TRY(bench.model.get(operation.resource));
@@ -168,6 +157,13 @@ Result<> check_refused(Bench& bench, const model::Operation& operation) {
 }
 
 }  // namespace
+
+void forget_secrets(model::Resource& row) {
+  if (string_at(row.internal, "provisioning") == "nocloud") return;
+  for (const char* secret : {"password", "customData"}) {
+    erase_path(row.internal, fmt::format("secrets.{}", secret));
+  }
+}
 
 Result<> create_machine(Bench& bench, const model::Operation& operation) {
   TRY(check_refused(bench, operation));
