@@ -9,7 +9,8 @@
 //   tags absent
 //   header Retry-After = 1
 //
-//   FOLLOW            GET of the last Azure-AsyncOperation; FOLLOW Location the other one
+//   FOLLOW            waits as WAIT does, then GET of the last Azure-AsyncOperation;
+//                     FOLLOW Location the other one
 //   WAIT              until no operation is in progress
 //   ANONYMOUS         the next request goes without a token
 //   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that was answered
@@ -381,6 +382,7 @@ void Conformance::play(const std::string& path) {
       where_ = path + ":" + std::to_string(number) + ": " + request + "\n";
       if (request.starts_with("FOLLOW")) {
         const bool location = request == "FOLLOW Location";
+        pinaco_->workers->drain();
         send("GET", follow_[location ? "Location" : "Azure-AsyncOperation"], "");
       } else {
         const auto space = request.find(' ');
