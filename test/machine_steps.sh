@@ -8,10 +8,15 @@
 #   gone TYPE...                       deletes each and waits until it is not there
 #   network NAME REGION                a network, a public address and a card that are called so
 #   machine NAME REGION DEFINITION[/VERSION] [USER]   of $size, with the card NAME and the key $key
+#   scale_set NAME COUNT REGION DEFINITION/VERSION USER   in the network NAME, with public addresses
+#   addresses NAME                     those of a scale set, a line each
+#   reach ADDRESS USER COMMAND...      by SSH, when it is up
 #   capture NAME DEFINITION/VERSION    a version of that machine in both regions, complete
+#   capture_disk SET/virtualMachines/N DEFINITION/VERSION   a specialized version of its OS disk
+#   shows WORD...                      each is a line of $work/out
 #   act NAME ACTION                    such as deallocate
 #   power NAME                         its power state
-#   on NAME USER COMMAND...            by SSH, when it is up
+#   on NAME USER COMMAND...            reach, by the address NAME
 #   timed WHAT COMMAND...              shows how long it took
 #   guests                             the process ids of the supervisors
 
@@ -21,6 +26,9 @@ done
 ! ss -Hltn 'sport = :22' 2>/dev/null | grep -qE '(0\.0\.0\.0|\*|\[::\]):22' ||
   skip "a server on port 22 of all addresses keeps machines from having theirs"
 size=Standard_B2s key=$work/key
+machines=Microsoft.Compute/virtualMachines
+sets=Microsoft.Compute/virtualMachineScaleSets
+images=Microsoft.Compute/galleries/g/images
 # Addresses of this script's own: other servers on this host give theirs to their machines.
 settings=$(printf '[machines]\naddresses = "127.%d.%d.0/24"' $((RANDOM % 100 + 100)) \
   $((RANDOM % 256)))
@@ -63,6 +71,7 @@ call() {  # METHOD TYPE[?QUERY] [BODY]: prints the status
   local version=2022-08-01 join='?'
   case $2 in
     Microsoft.Network/*) version=2022-07-01 ;;
+    */publicipaddresses) version=2018-10-01 ;;
     Microsoft.Compute/disks*) version=2022-07-02 ;;
     Microsoft.Compute/galleries/*) version=2022-03-03 ;;
   esac
@@ -125,12 +134,49 @@ machine() {
     "networkProfile": {"networkInterfaces": [{"id":
       "'"$group/Microsoft.Network/networkInterfaces/$1"'"}]}}}'
 }
+scale_set() {
+  local set=Microsoft.Compute/virtualMachineScaleSets/$1
+  ask PUT "$set" '{"location": "'"$3"'", "sku": {"name": "'"$size"'", "capacity": '"$2"'},
+    "properties": {"upgradePolicy": {"mode": "Manual"}, "virtualMachineProfile": {
+    "osProfile": {"computerNamePrefix": "'"$1"'", "adminUsername": "'"$5"'",
+    "linuxConfiguration": {"disablePasswordAuthentication": true, "ssh": {"publicKeys": [{"path":
+    "/home/'"$5"'/.ssh/authorized_keys", "keyData": "'"$(cat "$key.pub")"'"}]}}},
+    "storageProfile": {"imageReference": {"id":
+      "'"$group/Microsoft.Compute/galleries/g/images/${4%/*}/versions/${4#*/}"'"}},
+    "networkProfile": {"networkInterfaceConfigurations": [{"name": "main", "properties":
+      {"primary": true, "ipConfigurations": [{"name": "main", "properties": {"subnet": {"id":
+      "'"$group/Microsoft.Network/virtualNetworks/$1/subnets/main"'"},
+      "publicIPAddressConfiguration": {"name": "main"}}}]}}]}}}}'
+}
+addresses() {
+  ask GET "Microsoft.Compute/virtualMachineScaleSets/$1/publicipaddresses"
+  jq -er '.value[].properties.ipAddress' "$work/answer"
+}
 capture() {
   local version=Microsoft.Compute/galleries/g/images/${2%/*}/versions/${2#*/}
   ask PUT "$version" '{"location": "westeurope", "properties": {"publishingProfile":
     {"targetRegions": [{"name": "westeurope"}, {"name": "northeurope"}]}, "storageProfile":
     {"source": {"id": "'"$group/Microsoft.Compute/virtualMachines/$1"'"}}}}'
   settle "$version"
+}
+capture_disk() {
+  local definition=$images/${2%/*}
+  ask GET "$sets/$1"
+  local region disk
+  region=$(jq -er .location "$work/answer")
+  disk=$(jq -er .properties.storageProfile.osDisk.managedDisk.id "$work/answer")
+  ask PUT "$definition" '{"location": "'"$region"'", "properties": {"osType": "Linux", "osState":
+    "Specialized", "hyperVGeneration": "V1", "identifier": {"publisher": "p", "offer": "o", "sku":
+    "'"${2%/*}"'"}}}'
+  ask PUT "$definition/versions/${2#*/}" '{"location": "'"$region"'", "properties":
+    {"storageProfile": {"osDiskImage": {"source": {"id": "'"$disk"'"}}}}}'
+  settle "$definition/versions/${2#*/}"
+}
+shows() {
+  local word
+  for word; do
+    grep -qx "$word" "$work/out" || fail "no '$word' in: $(cat "$work/out" "$work/ssh.err")"
+  done
 }
 act() {
   ask POST "Microsoft.Compute/virtualMachines/$1/$2"
@@ -142,10 +188,12 @@ power() {
 }
 
 on() {
-  local name=$1 user=$2 address tries=0 status
+  ask GET "Microsoft.Network/publicIPAddresses/$1"
+  reach "$(jq -er .properties.ipAddress "$work/answer")" "${@:2}"
+}
+reach() {
+  local address=$1 user=$2 tries=0 status
   shift 2
-  ask GET "Microsoft.Network/publicIPAddresses/$name"
-  address=$(jq -er .properties.ipAddress "$work/answer")
   # Ready comes before sshd does; status 255 is SSH's own.
   while true; do
     status=0

@@ -272,6 +272,8 @@ void Tree::add_list() {
                    [this] { return show_; });
   show.add_option("name", show_.name, "GALLERY[/DEFINITION[/VERSION|/latest]], or a resource id")
       ->required();
+  show.add_flag("--replicas", show_.replicas,
+                "Of a version: who is made from which replica, and what each place has given");
   add_group(show, show_.group, "looked for");
   add_output(show);
 }

@@ -16,6 +16,7 @@ class Builder {
       : root_(root), options_(options), add_leaf_(add_leaf) {}
 
   void add_machines();
+  void add_sets();
   void add_images();
   void add_snapshots();
   CLI::App& add_version();
@@ -193,6 +194,68 @@ void Builder::add_machines() {
   sizes.add_option("--location", options_.location, "Region (the server's first)");
 }
 
+void Builder::add_sets() {
+  auto& set = family("scale-set", "Scale sets: many machines of one image.");
+  const auto count = [&](CLI::App& app) {
+    return app.add_option("--count", options_.count, "How many machines")
+        ->check(CLI::Range(0, 1000));
+  };
+  auto& create = leaf(set, "create", "Make a scale set, with what it needs around it.",
+                      "  pinaco scale-set create web --image linux/debian-12 --count 3\n\n"
+                      "Makes NAMENSG with SSH open and NAMEVNET, unless the group has a network.");
+  name(create, "NAME or GROUP/NAME");
+  create
+      .add_option("--image", options_.image,
+                  "GALLERY/DEFINITION[/VERSION], a managed image's name, or an image's id")
+      ->required();
+  count(create)->capture_default_str();
+  group(create, "pinaco");
+  create.add_option("--location", options_.location, "Region (the image's)");
+  create.add_option("--size", options_.size, "Size; `pinaco vm sizes` lists them")
+      ->capture_default_str();
+  create.add_option("--os-disk-type", options_.os_disk_type,
+                    "Storage of its disks, for example Standard_LRS (the size's best)");
+  create.add_flag("--flexible", options_.flexible, "Its machines are virtual machines (Flexible)");
+  create.add_option("--open-port", options_.open_ports, "Ports to open besides that of the login")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65'535));
+  create
+      .add_option("--public-ip", options_.public_ip,
+                  "Whether each machine gets a public address: yes, no")
+      ->capture_default_str()
+      ->check(one_of({"yes", "no"}));
+  tags(create);
+  add_first_start(create);
+  group(leaf(set, "list", "List scale sets.", "  pinaco scale-set list"), "all");
+  auto& show =
+      leaf(set, "show", "Show a scale set and its machines.", "  pinaco scale-set show web");
+  name(show);
+  group(show);
+  auto& scale = leaf(set, "scale", "Make a scale set larger or smaller.",
+                     "  pinaco scale-set scale web --count 10");
+  name(scale);
+  group(scale);
+  count(scale)->required();
+  auto& upgrade = leaf(set, "upgrade",
+                       "Make all machines anew from the set's image. What they wrote to their OS "
+                       "disks is lost.",
+                       "  pinaco scale-set upgrade web --image linux/debian-12/2.0.0\n"
+                       "  pinaco scale-set upgrade web --rolling     a batch after the other");
+  name(upgrade);
+  group(upgrade);
+  upgrade.add_option("--image", options_.image, "Another image (the set's own, looked up again)");
+  upgrade.add_flag("--rolling", options_.rolling,
+                   "In batches, as the set's upgrade policy says (20 %)");
+  auto& erase = leaf(set, "delete", "Delete a scale set with its machines and their disks.",
+                     "  pinaco scale-set delete web            says what would go\n"
+                     "  pinaco scale-set delete web --with-network --yes");
+  name(erase);
+  group(erase);
+  erase.add_flag("--with-network", options_.with_network,
+                 "Also the security group and network that were made for it");
+  yes(erase);
+}
+
 void Builder::add_images() {
   auto& image = family("image", "Managed images: machines' disks under a name, without versions.");
   auto& create = leaf(image, "create", "Make an image of a generalized machine, or of a disk.",
@@ -276,6 +339,7 @@ CLI::App& add_machine_commands(CLI::App& root, MachineOptions& options,
                                const std::function<void(CLI::App&, const std::string&)>& add_leaf) {
   Builder builder(root, options, add_leaf);
   builder.add_machines();
+  builder.add_sets();
   builder.add_images();
   builder.add_snapshots();
   return builder.add_version();

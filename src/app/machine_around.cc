@@ -20,6 +20,7 @@ class Around {
       : call_(call), machine_(machine), location_(std::move(location)) {}
 
   Result<arm::ResourceId> make(bool windows);
+  Result<SetPlace> make_for_set(bool windows);
 
  private:
   arm::ResourceId named(const Sort& sort, std::string_view end) const {
@@ -34,7 +35,7 @@ class Around {
   }
   Result<> make_guard(const arm::ResourceId& id, bool windows);
   Result<> open_more(const arm::ResourceId& id, const std::vector<int>& ports);
-  Result<std::string> find_subnet();
+  Result<std::string> find_subnet(std::string_view prefix = "10.0.0.0/24");
 
   const MachineCall& call_;
   const arm::ResourceId& machine_;
@@ -100,7 +101,7 @@ Result<> Around::open_more(const arm::ResourceId& id, const std::vector<int>& po
   return {};
 }
 
-Result<std::string> Around::find_subnet() {
+Result<std::string> Around::find_subnet(std::string_view prefix) {
   const auto own = named(network_sort, "VNET");
   const auto subnet_in = [](const Json& network) -> std::string {
     const Json* subnets = find_path(network, "properties.subnets");
@@ -121,9 +122,17 @@ Result<std::string> Around::find_subnet() {
       {"addressSpace", JsonObject{{"addressPrefixes", JsonArray{"10.0.0.0/16"}}}},
       {"subnets",
        JsonArray{JsonObject{{"name", machine_.name() + "Subnet"},
-                            {"properties", JsonObject{{"addressPrefix", "10.0.0.0/24"}}}}}}};
+                            {"properties", JsonObject{{"addressPrefix", prefix}}}}}}};
   TRY(ensure(call_, own, body(wanted)));
   return own.child("subnets", machine_.name() + "Subnet").text();
+}
+
+Result<SetPlace> Around::make_for_set(bool windows) {
+  const auto guard = named(guard_sort, "NSG");
+  TRY(make_guard(guard, windows));
+  // Room for 1,000 and more.
+  auto subnet = TRY(find_subnet("10.0.0.0/20"));
+  return SetPlace{.subnet = std::move(subnet), .guard = guard.text()};
 }
 
 Result<arm::ResourceId> Around::make(bool windows) {
@@ -153,6 +162,11 @@ Result<arm::ResourceId> Around::make(bool windows) {
 Result<arm::ResourceId> make_around(const MachineCall& call, const arm::ResourceId& machine,
                                     const std::string& location, bool windows) {
   return Around(call, machine, location).make(windows);
+}
+
+Result<SetPlace> make_around_set(const MachineCall& call, const arm::ResourceId& set,
+                                 const std::string& location, bool windows) {
+  return Around(call, set, location).make_for_set(windows);
 }
 
 Result<std::vector<arm::ResourceId>> find_around(const MachineCall& call,

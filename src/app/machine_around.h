@@ -14,6 +14,14 @@ inline constexpr const char* made_for_tag = "pinaco-machine";
 Result<arm::ResourceId> make_around(const MachineCall& call, const arm::ResourceId& machine,
                                     const std::string& location, bool windows);
 
+// The same for a scale set, whose machines bring cards and addresses of their own.
+struct SetPlace {
+  std::string subnet;
+  std::string guard;
+};
+Result<SetPlace> make_around_set(const MachineCall& call, const arm::ResourceId& set,
+                                 const std::string& location, bool windows);
+
 // What was made for the machine and is still there, in the order in which it may be deleted.
 Result<std::vector<arm::ResourceId>> find_around(const MachineCall& call,
                                                  const arm::ResourceId& machine);

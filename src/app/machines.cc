@@ -86,7 +86,7 @@ Result<> machines(const MachineOptions& options, Connection& connection, Console
       {"vm list", list_machines},         {"vm show", show_machine},
       {"vm sizes", list_sizes},           {"vm console", print_console},
       {"vm screenshot", save_screenshot}, {"version create", create_version}};
-  for (const auto& more : {power_commands(), image_commands()}) {
+  for (const auto& more : {power_commands(), image_commands(), set_commands()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   for (const auto& each : all) {

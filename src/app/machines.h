@@ -1,5 +1,6 @@
-// `pinaco vm`: virtual machines, from an image to a login. `pinaco image` and `snapshot`: what is
-// kept of machines and disks. `pinaco version create`: a version of what the server has already.
+// `pinaco vm`: virtual machines, from an image to a login. `pinaco scale-set`: many of one image.
+// `pinaco image` and `snapshot`: what is kept of machines and disks. `pinaco version create`: a
+// version of what the server has already.
 //
 // Every command finds what an earlier attempt of it did, so one that was stopped is simply run
 // again. Errors: what the server said, with what to do; cancelled when the user stopped it.
@@ -40,6 +41,9 @@ struct MachineOptions {
   std::string generation;  // the same
   std::vector<std::string> regions;
   int replicas = 1;
+  int count = 1;  // of machines in a scale set
+  bool flexible = false;
+  bool rolling = false;
   bool exclude_from_latest = false;
   std::string end_of_life;
   std::string file;                // of a screenshot
@@ -80,6 +84,7 @@ Result<> save_screenshot(const MachineCall& call);
 Result<> create_version(const MachineCall& call);
 std::vector<NamedMachineCommand> power_commands();
 std::vector<NamedMachineCommand> image_commands();
+std::vector<NamedMachineCommand> set_commands();
 
 // The arguments of the ssh that logs in, beginning with "ssh".
 Result<std::vector<std::string>> ssh_arguments(const MachineCall& call);

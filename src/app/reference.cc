@@ -135,8 +135,9 @@ std::string path_of(const arm::ResourceId& id, std::string_view query) {
   std::string_view version = galleries_api;
   if (id.types.empty()) version = groups_api;
   if (!id.types.empty() && !iequals(id.types.front(), "galleries")) version = disks_api;
-  if (!id.types.empty() && iequals(id.types.front(), "virtualMachines")) version = machines_api;
-  if (!id.types.empty() && iequals(id.types.front(), "images")) version = machines_api;
+  for (const char* type : {"virtualMachines", "virtualMachineScaleSets", "images"}) {
+    if (!id.types.empty() && iequals(id.types.front(), type)) version = machines_api;
+  }
   if (iequals(id.provider, "Microsoft.Network")) version = network_api;
   return fmt::format("{}?{}{}api-version={}", id.text(), query, query.empty() ? "" : "&", version);
 }

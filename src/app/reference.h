@@ -14,6 +14,8 @@ namespace pinaco::app {
 inline constexpr std::string_view galleries_api = "2022-03-03";
 inline constexpr std::string_view disks_api = "2022-07-02";
 inline constexpr std::string_view machines_api = "2022-08-01";
+// Of the interfaces and addresses of a scale set's machines.
+inline constexpr std::string_view set_network_api = "2018-10-01";
 inline constexpr std::string_view network_api = "2022-07-01";
 inline constexpr std::string_view groups_api = "2021-04-01";
 

@@ -20,6 +20,8 @@ struct Sort {
 };
 inline constexpr Sort machine_sort{"Microsoft.Compute", "virtualMachines", "machine",
                                    "pinaco vm list"};
+inline constexpr Sort set_sort{"Microsoft.Compute", "virtualMachineScaleSets", "scale set",
+                               "pinaco scale-set list"};
 inline constexpr Sort image_sort{"Microsoft.Compute", "images", "managed image",
                                  "pinaco image list"};
 inline constexpr Sort disk_sort{"Microsoft.Compute", "disks", "disk", ""};

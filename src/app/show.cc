@@ -39,6 +39,34 @@ void print(const arm::ResourceId& id, const Json& shown, Console& console) {
   console.print_table(table);
 }
 
+// A line for each replica of each region, and one for each place that reads come from.
+Table load_table(const Json& contents) {
+  Table table{{"REGION", "REPLICA OR PLACE", "CREATING", "CREATED", "READS"}};
+  const Json* regions = find_path(contents, "regions");
+  if (regions == nullptr || !regions->is_array()) return table;
+  for (const Json& region : regions->get_array()) {
+    const std::string name(string_at(region, "name"));
+    if (const Json* loads = find_path(region, "replicaLoads")) {
+      std::size_t number = 0;
+      for (const Json& load : loads->get_array()) {
+        table.push_back({name, fmt::format("replica {}", ++number),
+                         std::to_string(int_at(load, "creating")),
+                         std::to_string(int_at(load, "created")), ""});
+      }
+    }
+    if (const auto waiting = int_at(region, "waiting"); waiting > 0) {
+      table.push_back({name, "waiting", std::to_string(waiting), "", ""});
+    }
+    if (const Json* places = find_path(region, "placeReads")) {
+      for (const Json& place : places->get_array()) {
+        table.push_back({name, fmt::format("place {}", string_at(place, "name")), "", "",
+                         std::to_string(int_at(place, "reads"))});
+      }
+    }
+  }
+  return table;
+}
+
 bool has_contents(const arm::ResourceId& id) {
   return id.type() == "galleries/images/versions" || id.type() == "disks" ||
          id.type() == "snapshots";
@@ -59,6 +87,10 @@ Result<> show(const ShowOptions& options, Connection& connection, Console& conso
       contents = std::move(*known);
       console.print("\n" + contents_text(contents) + "\n");
       if (version) console.print_table(regions_table(contents));
+      if (version && options.replicas) {
+        console.print("\nSince the server started:\n");
+        console.print_table(load_table(contents));
+      }
     } else {
       console.note("Contents: " + known.error().message);
     }

@@ -10,8 +10,9 @@
 namespace pinaco::app {
 
 struct ShowOptions {
-  std::string name;   // GALLERY[/DEFINITION[/VERSION]], or a resource id
-  std::string group;  // empty: looked for
+  std::string name;       // GALLERY[/DEFINITION[/VERSION]], or a resource id
+  std::string group;      // empty: looked for
+  bool replicas = false;  // of a version: who is made from which, and what each place gave
 };
 
 Result<> show(const ShowOptions& options, Console& console);

@@ -139,11 +139,32 @@ Result<http::Reply> OwnInterface::contents(const provider::Call& call) {
     for (const auto& state : states->get_object()) {
       JsonObject region{{"name", state.key()}};
       for (const auto& member : state.value().get_object()) region[member.key()] = member.value();
+      if (id.type() == "galleries/images/versions") add_load(row.id, region);
       regions.push_back(std::move(region));
     }
   }
   body["regions"] = std::move(regions);
   return json_reply(200, body);
+}
+
+// Who makes machines from which replica, and what each place of the region has given.
+void OwnInterface::add_load(const arm::ResourceId& version, JsonObject& region) const {
+  const std::string name(region["name"].as_string());
+  JsonArray places;
+  if (const auto found = parts_.depot.find_region(name)) {
+    for (const auto& load : found->loads()) {
+      places.push_back(JsonObject{{"name", load.name}, {"reads", load.reads}});
+    }
+  }
+  region["placeReads"] = std::move(places);
+  if (parts_.host == nullptr) return;
+  const auto loads = parts_.host->replicas().loads(work::replica_key(version, name));
+  JsonArray replicas;
+  for (const auto& load : loads.replicas) {
+    replicas.push_back(JsonObject{{"creating", load.creating}, {"created", load.created}});
+  }
+  region["replicaLoads"] = std::move(replicas);
+  region["waiting"] = loads.waiting;
 }
 
 Result<http::Reply> OwnInterface::make_link(const provider::Call& call) {

@@ -36,6 +36,7 @@ class OwnInterface {
  private:
   Result<http::Reply> dispatch(const provider::Call& call, const Target& target);
   Result<http::Reply> regions();
+  void add_load(const arm::ResourceId& version, JsonObject& region) const;
   Result<http::Reply> contents(const provider::Call& call);
   Result<http::Reply> make_link(const provider::Call& call);
   Result<http::Reply> end_link(const provider::Call& call, const std::string& grant);

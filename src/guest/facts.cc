@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/ipv4.h"
 #include "base/text.h"
 
 namespace pinaco::guest {
@@ -148,18 +149,8 @@ std::string text_at(const Json& json, std::string_view member) {
 }  // namespace
 
 Result<std::uint32_t> parse_address(std::string_view text) {
-  const auto parts = split(text, '.');
-  std::uint32_t address = 0;
-  for (const auto part : parts) {
-    const auto number = parse_int(part, 0, 255);
-    if (!number || part.size() > 3 || part.front() == '-' ||
-        (part.size() > 1 && part.front() == '0')) {
-      return bad("address", "must be IPv4, such as 10.0.0.4");
-    }
-    address = address << 8 | static_cast<std::uint32_t>(*number);
-  }
-  if (parts.size() != 4) return bad("address", "must be IPv4, such as 10.0.0.4");
-  return address;
+  if (const auto address = parse_ipv4(text)) return *address;
+  return bad("address", "must be IPv4, such as 10.0.0.4");
 }
 
 Result<Subnet> parse_subnet(std::string_view text) {
@@ -195,8 +186,7 @@ Result<Mac> parse_mac(std::string_view text) {
 }
 
 std::string to_address(std::uint32_t address) {
-  return fmt::format("{}.{}.{}.{}", address >> 24, address >> 16 & 255, address >> 8 & 255,
-                     address & 255);
+  return to_ipv4(address);
 }
 
 Result<> check_facts(const Facts& facts) {

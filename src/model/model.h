@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "kv/kv.h"
+#include "model/machines.h"  // where machines are
+#include "model/subnets.h"   // private addresses
 
 namespace pinaco::model {
 

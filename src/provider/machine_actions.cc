@@ -14,9 +14,15 @@ Error busy(const model::Resource& machine) {
                                 machine.provisioning, machine.id.text()));
 }
 
-// Leaves an operation for the worker, and what the machine is on its way to.
-Result<Outcome> begin(const Call& call, std::string_view task, std::string_view power,
-                      const std::function<Result<>(const model::Resource&)>& check) {
+Json status(std::string_view code, std::string_view shown, std::string_view level = "Info") {
+  return JsonObject{{"code", code}, {"level", level}, {"displayStatus", shown}};
+}
+
+}  // namespace
+
+Result<Outcome> begin_machine_task(const Call& call, std::string_view task, std::string_view power,
+                                   const std::function<Result<>(const model::Resource&)>& check,
+                                   JsonObject input) {
   Outcome outcome{.status = 202, .location_header = true};
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
     auto machine = TRY(change.get(call.id));
@@ -30,15 +36,14 @@ Result<Outcome> begin(const Call& call, std::string_view task, std::string_view 
       return fail(busy(machine));
     }
     TRY(check(machine));
-    JsonObject input;
-    if (const auto skip = call.query.find("skipShutdown"); skip != call.query.end()) {
+    if (const auto skip = call.query.find("skipshutdown"); skip != call.query.end()) {
       input["skipShutdown"] = iequals(skip->second, "true");
     }
     outcome.operation = TRY(change.start(model::Operation{.resource = machine.id,
                                                           .task = std::string(task),
                                                           .surface = "operations",
                                                           .location = machine.location,
-                                                          .input = std::move(input)}));
+                                                          .input = input}));
     machine.operation = outcome.operation->id;
     machine.provisioning = "Updating";
     set_path(machine.internal, "power", power);
@@ -46,12 +51,6 @@ Result<Outcome> begin(const Call& call, std::string_view task, std::string_view 
   }));
   return outcome;
 }
-
-Json status(std::string_view code, std::string_view shown, std::string_view level = "Info") {
-  return JsonObject{{"code", code}, {"level", level}, {"displayStatus", shown}};
-}
-
-}  // namespace
 
 Error machine_is(const model::Resource& machine, std::string_view operation,
                  std::string_view because) {
@@ -61,34 +60,37 @@ Error machine_is(const model::Resource& machine, std::string_view operation,
 }
 
 Result<Outcome> start_machine(const Call& call) {
-  return begin(call, "start_machine", "starting", [](const model::Resource& machine) -> Result<> {
-    if (!bool_at(machine.internal, "generalized")) return {};
-    return fail(machine_is(machine, "start", "generalized"));
-  });
+  return begin_machine_task(call, "start_machine", "starting",
+                            [](const model::Resource& machine) -> Result<> {
+                              if (!bool_at(machine.internal, "generalized")) return {};
+                              return fail(machine_is(machine, "start", "generalized"));
+                            });
 }
 
 Result<Outcome> power_off_machine(const Call& call) {
-  return begin(call, "power_off_machine", "stopping",
-               [](const model::Resource& machine) -> Result<> {
-                 if (string_at(machine.internal, "power") != "deallocated") return {};
-                 return fail(machine_is(machine, "powerOff", "deallocated"));
-               });
+  return begin_machine_task(call, "power_off_machine", "stopping",
+                            [](const model::Resource& machine) -> Result<> {
+                              if (string_at(machine.internal, "power") != "deallocated") return {};
+                              return fail(machine_is(machine, "powerOff", "deallocated"));
+                            });
 }
 
 Result<Outcome> deallocate_machine(const Call& call) {
-  return begin(call, "deallocate_machine", "deallocating",
-               [](const model::Resource&) -> Result<> { return {}; });
+  return begin_machine_task(call, "deallocate_machine", "deallocating",
+                            [](const model::Resource&) -> Result<> { return {}; });
 }
 
 Result<Outcome> restart_machine(const Call& call) {
-  return begin(call, "restart_machine", "starting", [](const model::Resource& machine) -> Result<> {
-    if (string_at(machine.internal, "power") == "running") return {};
-    return fail(machine_is(machine, "restart", "not running. Start it"));
-  });
+  return begin_machine_task(call, "restart_machine", "starting",
+                            [](const model::Resource& machine) -> Result<> {
+                              if (string_at(machine.internal, "power") == "running") return {};
+                              return fail(machine_is(machine, "restart", "not running. Start it"));
+                            });
 }
 
 Result<Outcome> reapply_machine(const Call& call) {
-  return begin(call, "update_machine", "", [](const model::Resource&) -> Result<> { return {}; });
+  return begin_machine_task(call, "update_machine", "",
+                            [](const model::Resource&) -> Result<> { return {}; });
 }
 
 Result<Outcome> generalize_machine(const Call& call) {

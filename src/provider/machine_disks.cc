@@ -70,13 +70,6 @@ Result<model::Resource> make_disk(Draft& draft, const Image& image, const NewDis
   disk.id.types = {"disks"};
   disk.id.names = {wanted.name};
   TRY(arm::check_disk_name(wanted.name, "diskName"));
-  if (TRY(draft.change.find(disk.id))) {
-    return fail(arm::error(
-        Kind::conflict, "ConflictingUserInput",
-        fmt::format("Disk {} already exists in resource group {}. Only CreateOption.Attach is "
-                    "supported.",
-                    wanted.name, draft.wanted.id.group)));
-  }
   const std::int64_t stored = int_at(wanted.content, "sizeBytes");
   const std::int64_t asked = wanted.size_gb * gib;
   if (wanted.size_gb < 0 || wanted.size_gb > 32767) {
@@ -120,12 +113,11 @@ Result<model::Resource> make_disk(Draft& draft, const Image& image, const NewDis
   return disk;
 }
 
-Result<> take(Draft& draft, model::Resource& disk, std::string_view slot) {
+void make_owned(const Draft& draft, model::Resource& disk, std::string_view slot) {
   set_path(disk.internal, "machine",
            JsonObject{{"id", draft.wanted.id.text()}, {"slot", std::string(slot)}});
   set_path(disk.internal, "managedBy", draft.wanted.id.text());
   set_path(disk.properties, "diskState", "Attached");
-  return draft.change.put(disk);
 }
 
 // A disk that is there already and belongs to nobody.
@@ -182,7 +174,8 @@ Json shown_disk(const model::Resource& disk, const Json& said, std::string_view 
 
 // One entry of dataDisks becomes a row and what is shown of it.
 Result<Json> prepare_data_disk(Draft& draft, const Image& image, const MachineSize& size,
-                               const Json& said, std::size_t number) {
+                               const Json& said, std::size_t number,
+                               std::vector<MachineDisk>& made) {
   const auto path = fmt::format("dataDisks[{}]", number);
   const Json* lun = find_path(said, "lun");
   if (lun == nullptr) return fail(arm::missing_parameter(path + ".lun"));
@@ -195,7 +188,8 @@ Result<Json> prepare_data_disk(Draft& draft, const Image& image, const MachineSi
   if (option == "Attach") {
     auto disk =
         TRY(find_free_disk(draft, string_at(said, "managedDisk.id"), path + ".managedDisk.id"));
-    TRY(take(draft, disk, slot));
+    make_owned(draft, disk, slot);
+    TRY(draft.change.put(disk));
     Json shown = shown_disk(disk, said, "Attach");
     set_path(shown, "lun", lun->get_int64());
     return shown;
@@ -231,9 +225,9 @@ Result<Json> prepare_data_disk(Draft& draft, const Image& image, const MachineSi
         fmt::format("The createOption '{}' is not one of Attach, Empty, FromImage.", option)));
   }
   auto disk = TRY(make_disk(draft, image, wanted, path));
-  TRY(take(draft, disk, slot));
   Json shown = shown_disk(disk, said, option);
   set_path(shown, "lun", lun->get_int64());
+  made.push_back({.slot = slot, .row = std::move(disk)});
   return shown;
 }
 
@@ -255,7 +249,8 @@ Result<> check_luns(const JsonArray& disks, const MachineSize& size) {
   return {};
 }
 
-Result<> prepare_os_disk(Draft& draft, const Image& image, const MachineSize& size) {
+Result<> prepare_os_disk(Draft& draft, const Image& image, const MachineSize& size,
+                         std::vector<MachineDisk>& made) {
   Json& properties = draft.wanted.properties;
   const Json* given = find_path(properties, "storageProfile.osDisk");
   const Json said = given == nullptr ? Json(JsonObject()) : *given;
@@ -265,7 +260,8 @@ Result<> prepare_os_disk(Draft& draft, const Image& image, const MachineSize& si
   if (option == "Attach") {
     auto disk =
         TRY(find_free_disk(draft, string_at(said, "managedDisk.id"), "osDisk.managedDisk.id"));
-    TRY(take(draft, disk, "os"));
+    make_owned(draft, disk, "os");
+    TRY(draft.change.put(disk));
     Json shown = shown_disk(disk, said, "Attach");
     auto type = string_at(disk.properties, "osType");
     if (type.empty()) type = string_at(said, "osType");
@@ -297,8 +293,8 @@ Result<> prepare_os_disk(Draft& draft, const Image& image, const MachineSize& si
     if (string_at(content, "role") == "os") wanted.content = content;
   }
   auto disk = TRY(make_disk(draft, image, wanted, "osDisk"));
-  TRY(take(draft, disk, "os"));
   Json shown = shown_disk(disk, said, "FromImage");
+  made.push_back({.slot = "os", .row = std::move(disk)});
   set_path(shown, "osType", string_at(image.definition, "osType"));
   set_path(properties, "storageProfile.osDisk", std::move(shown));
   const auto generation = string_at(image.definition, "hyperVGeneration");
@@ -311,7 +307,9 @@ Result<> prepare_os_disk(Draft& draft, const Image& image, const MachineSize& si
 
 }  // namespace
 
-Result<> prepare_disks(Draft& draft, const Image& image, const MachineSize& size) {
+Result<std::vector<MachineDisk>> prepare_disks(Draft& draft, const Image& image,
+                                               const MachineSize& size) {
+  std::vector<MachineDisk> made;
   Json& properties = draft.wanted.properties;
   JsonArray said;
   if (const Json* given = find_path(properties, "storageProfile.dataDisks")) {
@@ -328,12 +326,27 @@ Result<> prepare_disks(Draft& draft, const Image& image, const MachineSize& size
     said.push_back(JsonObject{{"lun", int_at(content, "lun")}, {"createOption", "FromImage"}});
   }
   TRY(check_luns(said, size));
-  TRY(prepare_os_disk(draft, image, size));
+  TRY(prepare_os_disk(draft, image, size, made));
   JsonArray shown;
   for (std::size_t i = 0; i < said.size(); i++) {
-    shown.push_back(TRY(prepare_data_disk(draft, image, size, said[i], i)));
+    shown.push_back(TRY(prepare_data_disk(draft, image, size, said[i], i, made)));
   }
   set_path(properties, "storageProfile.dataDisks", std::move(shown));
+  return made;
+}
+
+Result<> put_disks(Draft& draft, std::vector<MachineDisk> made) {
+  for (auto& disk : made) {
+    if (TRY(draft.change.find(disk.row.id))) {
+      return fail(arm::error(
+          Kind::conflict, "ConflictingUserInput",
+          fmt::format("Disk {} already exists in resource group {}. Only CreateOption.Attach is "
+                      "supported.",
+                      disk.row.id.name(), draft.wanted.id.group)));
+    }
+    make_owned(draft, disk.row, disk.slot);
+    TRY(draft.change.put(disk.row));
+  }
   return {};
 }
 
@@ -362,6 +375,7 @@ Result<> change_disks(Draft& draft, const MachineSize& size) {
   set_path(properties, "storageProfile.osDisk", std::move(os));
   JsonArray wanted;
   JsonArray attach;
+  std::vector<MachineDisk> made;
   std::set<std::string> stays;
   for (std::size_t i = 0; i < said.size(); i++) {
     if (bool_at(said[i], "toBeDetached")) continue;
@@ -376,7 +390,7 @@ Result<> change_disks(Draft& draft, const MachineSize& size) {
       if (same && int_at(each, "lun") == int_at(said[i], "lun", -1)) known = &each;
     }
     if (known == nullptr) {
-      wanted.push_back(TRY(prepare_data_disk(draft, Image{}, size, said[i], i)));
+      wanted.push_back(TRY(prepare_data_disk(draft, Image{}, size, said[i], i, made)));
       attach.push_back(Json(slot_of(int_at(wanted.back(), "lun"))));
       continue;
     }
@@ -389,6 +403,7 @@ Result<> change_disks(Draft& draft, const MachineSize& size) {
     wanted.push_back(std::move(entry));
   }
   TRY(check_luns(wanted, size));
+  TRY(put_disks(draft, std::move(made)));
   for (const Json& each : kept) {
     const auto slot = slot_of(int_at(each, "lun"));
     if (stays.contains(slot)) continue;

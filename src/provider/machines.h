@@ -25,15 +25,33 @@ struct Image {
 };
 Result<Image> find_machine_image(const Draft& draft, const Json& reference);
 
+// virtual_machines.cc
+Result<const MachineSize*> size_of(const Draft& draft);
+// What the image needs of the size, and of the request.
+Result<> check_fit(Draft& draft, const Image& image, const MachineSize& size);
+// What the worker needs of it; the catalogue may change.
+void note_size(Draft& draft, const MachineSize& size);
+
 // machine_profile.cc: checks and completes osProfile, and takes what is secret out of it.
 Result<> prepare_profile(Draft& draft, const Image& image);
-// machine_disks.cc: makes or takes the disks that storageProfile names, as rows of their own.
-Result<> prepare_disks(Draft& draft, const Image& image, const MachineSize& size);
+// machine_disks.cc: completes storageProfile, and takes the disks that are to be attached. Those
+// that come with the machine are rows that put_disks() has yet to write.
+struct MachineDisk {
+  std::string slot;  // "os", "lun0"
+  model::Resource row;
+};
+Result<std::vector<MachineDisk>> prepare_disks(Draft& draft, const Image& image,
+                                               const MachineSize& size);
+Result<> put_disks(Draft& draft, std::vector<MachineDisk> made);
 Result<> change_disks(Draft& draft, const MachineSize& size);
 // machine_network.cc
 Result<> prepare_cards(Draft& draft);
 
 // machine_actions.cc
+// Leaves an operation for the worker, and what the machine is on its way to.
+Result<Outcome> begin_machine_task(const Call& call, std::string_view task, std::string_view power,
+                                   const std::function<Result<>(const model::Resource&)>& check,
+                                   JsonObject input = {});
 Result<Outcome> start_machine(const Call& call);
 Result<Outcome> power_off_machine(const Call& call);
 Result<Outcome> deallocate_machine(const Call& call);

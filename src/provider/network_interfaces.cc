@@ -4,8 +4,8 @@
 
 #include <set>
 
+#include "base/ipv4.h"
 #include "base/text.h"
-#include "provider/ipv4.h"
 #include "provider/network.h"
 #include "provider/schema.h"
 
@@ -50,47 +50,17 @@ constexpr Member members[] = {
 };
 constexpr Schema schema{members};
 
-// The private addresses that other interfaces have in a subnet.
-Result<std::set<std::uint32_t>> taken_in(const Draft& draft, const arm::ResourceId& subnet) {
-  std::set<std::uint32_t> taken;
-  const arm::ResourceId all{.subscription = subnet.subscription,
-                            .group = {},
-                            .provider = "Microsoft.Network",
-                            .types = {"networkInterfaces"},
-                            .names = {}};
-  for (const auto& card : TRY(draft.change.list_all(all))) {
-    const Json* configurations = find_path(card.properties, "ipConfigurations");
-    if (card.id == draft.wanted.id || configurations == nullptr) continue;
-    for (const Json& each : configurations->get_array()) {
-      if (!iequals(string_at(each, "properties.subnet.id"), subnet.text())) continue;
-      if (const auto ip = parse_ipv4(string_at(each, "properties.privateIPAddress"))) {
-        taken.insert(*ip);
-      }
-    }
-  }
-  return taken;
-}
-
-// The cloud keeps the first four addresses and the last one to itself.
-bool is_usable(const Ipv4Network& network, std::uint32_t address) {
-  return network.contains(address) && address - network.address >= 4 &&
-         address - network.address < network.size() - 1;
-}
-
 Result<std::uint32_t> choose_address(const Draft& draft, const model::Resource& subnet,
                                      std::string_view before, std::string_view fixed,
                                      std::set<std::uint32_t>& mine) {
-  auto prefix = string_at(subnet.properties, "addressPrefix");
-  if (prefix.empty()) {
-    prefix = find_path(subnet.properties, "addressPrefixes")->get_array().front().get_string();
-  }
+  const auto prefix = model::subnet_prefix(subnet);
   const auto network = parse_ipv4_network(prefix);
   CHECK(network.has_value());
-  auto taken = TRY(taken_in(draft, subnet.id));
+  auto taken = TRY(model::addresses_in(draft.change, subnet.id, draft.wanted.id));
   taken.insert(mine.begin(), mine.end());
   if (!fixed.empty()) {
     const auto wanted = parse_ipv4(fixed);
-    if (!wanted || !is_usable(*network, *wanted)) {
+    if (!wanted || !model::is_usable(*network, *wanted)) {
       return fail(arm::error(
           Kind::invalid, "PrivateIPAddressNotInSubnet",
           fmt::format("Private static IP address {} does not belong to the range of subnet prefix "
@@ -108,14 +78,13 @@ Result<std::uint32_t> choose_address(const Draft& draft, const model::Resource& 
     return *wanted;
   }
   const auto kept = parse_ipv4(before);
-  if (kept && is_usable(*network, *kept) && !taken.contains(*kept)) {
+  if (kept && model::is_usable(*network, *kept) && !taken.contains(*kept)) {
     mine.insert(*kept);
     return *kept;
   }
-  for (std::uint32_t at = 4; at + 1 < network->size(); at++) {
-    if (taken.contains(network->address + at)) continue;
-    mine.insert(network->address + at);
-    return network->address + at;
+  if (const auto free = model::free_address(*network, taken)) {
+    mine.insert(*free);
+    return *free;
   }
   return fail(arm::error(
       Kind::invalid, "SubnetIsFull",

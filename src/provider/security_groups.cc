@@ -179,15 +179,13 @@ Result<> remove_rule(const Call&, model::Change& change, const model::Resource& 
 
 // In use by a network interface or a subnet.
 Result<> remove_group(const Call&, model::Change& change, const model::Resource& group) {
-  const auto all = [&](std::string type) {
-    return arm::ResourceId{.subscription = group.id.subscription,
-                           .group = {},
-                           .provider = "Microsoft.Network",
-                           .types = {std::move(type)},
-                           .names = {}};
-  };
-  auto users = TRY(change.list_all(all("networkInterfaces")));
-  for (const auto& network : TRY(change.list_all(all("virtualNetworks")))) {
+  const arm::ResourceId networks{.subscription = group.id.subscription,
+                                 .group = {},
+                                 .provider = "Microsoft.Network",
+                                 .types = {"virtualNetworks"},
+                                 .names = {}};
+  auto users = TRY(model::network_interfaces(change));
+  for (const auto& network : TRY(change.list_all(networks))) {
     for (auto& subnet : TRY(change.list_all(network.id.child("subnets", "")))) {
       users.push_back(std::move(subnet));
     }

@@ -8,6 +8,7 @@
 #include "provider/platform.h"
 #include "provider/provider.h"
 #include "provider/resource_graph.h"
+#include "provider/scale_sets.h"
 #include "provider/sharing.h"
 
 namespace pinaco::provider {
@@ -47,6 +48,9 @@ constexpr std::string_view galleries_versions[] = {
 constexpr std::string_view sku_versions[] = {"2017-03-30", "2017-09-01", "2019-04-01",
                                              "2021-07-01"};
 
+#define SET                                                                           \
+  "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Compute/" \
+  "virtualMachineScaleSets/{set}/"
 const Route platform[] = {
     {"GET", "/tenants", subscription_versions, "", "tenants of the caller", list_tenants},
     {"GET", "/subscriptions", subscription_versions, "", "subscriptions of the caller",
@@ -102,6 +106,30 @@ const Route platform[] = {
      "virtualMachines/{machine}/instanceView",
      compute_api_versions(), "Microsoft.Compute/virtualMachines/instanceView/read",
      "how a machine is doing", instance_view},
+    {"GET", SET "instanceView", compute_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/instanceView/read", "how a scale set is doing",
+     scale_set_view},
+    {"GET", SET "skus", compute_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/skus/read", "sizes that its instances may have",
+     scale_set_skus},
+    {"GET", SET "rollingUpgrades/latest", compute_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades/read", "its last rolling upgrade",
+     latest_rolling_upgrade},
+    {"POST", SET "rollingUpgrades/cancel", compute_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades/action",
+     "ends a rolling upgrade after the batch it is at", cancel_rolling_upgrade},
+    {"GET", SET "virtualMachines/{instance}/instanceView", compute_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/instanceView/read",
+     "how an instance is doing", instance_view_of_instance},
+    {"GET", SET "networkInterfaces", network_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read",
+     "network interfaces of all instances", list_set_cards},
+    {"GET", SET "publicipaddresses", network_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses/read",
+     "public addresses of all instances", list_set_addresses},
+    {"GET", SET "virtualMachines/{instance}/networkInterfaces", network_api_versions(),
+     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read",
+     "network interfaces of an instance", list_instance_cards},
     {"GET",
      "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/vmSizes",
      compute_api_versions(), "Microsoft.Compute/locations/vmSizes/read", "sizes of machines",
@@ -212,6 +240,8 @@ const Route platform[] = {
      "move a subscription back to the root", take_from_management_group},
 };
 
+#undef SET
+
 constexpr std::string_view known_namespaces[] = {
     "Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights",
     "Microsoft.Management",    "Microsoft.Network", "Microsoft.ResourceGraph",
@@ -221,9 +251,9 @@ constexpr std::string_view known_namespaces[] = {
 
 std::span<const ResourceType> types() {
   static const ResourceType rows[] = {
-      galleries,        image_definitions, image_versions,   disks,   snapshots,
-      virtual_machines, managed_images,    virtual_networks, subnets, network_interfaces,
-      public_addresses, security_groups,   security_rules};
+      galleries,        image_definitions, image_versions,   disks,      snapshots,
+      virtual_machines, managed_images,    virtual_networks, subnets,    network_interfaces,
+      public_addresses, security_groups,   security_rules,   scale_sets, scale_set_instances};
   return rows;
 }
 

@@ -77,10 +77,12 @@ Result<> check_parents(const Call& call, const model::Change& change) {
 }
 
 // sku is {"name": "..."}, zones a short list of short texts; galleries have neither.
-Result<> check_placement(const ResourceType& type, std::string_view name, const Json& said) {
+Result<> check_placement(const ResourceType& type, std::string_view name, const Json& said,
+                         bool patch) {
   bool good = type.placed;
   if (name == "sku") {
-    good = good && !string_at(said, "name").empty() && string_at(said, "name").size() <= 64;
+    good = good && said.is_object() && string_at(said, "name").size() <= 64 &&
+           (patch || !string_at(said, "name").empty());
   } else {
     good = good && said.is_array() && said.get_array().size() <= 3;
     for (std::size_t i = 0; good && i < said.get_array().size(); i++) {
@@ -160,8 +162,12 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   for (const auto& [name, into] : {std::pair{"sku", &wanted.sku}, {"zones", &wanted.zones}}) {
     const Json said = member_or_null(envelope, name);
     if (said.is_null()) continue;
-    TRY(check_placement(type, name, said));
-    *into = said;
+    TRY(check_placement(type, name, said, patch));
+    if (!patch || !into->is_object()) {
+      *into = said;
+      continue;
+    }
+    for (const auto& member : said.get_object()) set_path(*into, member.key(), member.value());
   }
   TRY(type.prepare(draft));
 
@@ -334,7 +340,7 @@ Json show(const ResourceType& type, const Call& call, const model::Resource& res
     body["tags"] = resource.tags;
   if (!resource.sku.is_null()) body["sku"] = resource.sku;
   if (!resource.zones.is_null()) body["zones"] = resource.zones;
-  for (const char* member : {"plan", "managedBy", "kind"}) {
+  for (const char* member : {"plan", "managedBy", "kind", "name", "instanceId"}) {
     if (const Json* value = find_path(resource.internal, member)) body[member] = *value;
   }
   body["properties"] = std::move(properties);

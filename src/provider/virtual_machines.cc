@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "provider/galleries.h"
 #include "provider/machines.h"
+#include "provider/scale_sets.h"
 #include "provider/schema.h"
 
 namespace pinaco::provider {
@@ -94,6 +95,8 @@ constexpr Member members[] = {
     {"diagnosticsProfile.bootDiagnostics.enabled", boolean, changeable},
     {"diagnosticsProfile.bootDiagnostics.storageUri", text, changeable},
     {"availabilitySet", free, fixed},
+    {"virtualMachineScaleSet", object, fixed, "2019-03-01"},
+    {"virtualMachineScaleSet.id", text, fixed, "2019-03-01"},
     {"licenseType", text, changeable},
     {"priority", text, fixed, "", "Regular|Low|Spot"},
     {"evictionPolicy", text, fixed},
@@ -112,6 +115,8 @@ constexpr Member members[] = {
 };
 constexpr Schema schema{members};
 
+}  // namespace
+
 Result<const MachineSize*> size_of(const Draft& draft) {
   const auto name = string_at(draft.wanted.properties, "hardwareProfile.vmSize");
   if (name.empty()) {
@@ -126,7 +131,6 @@ Result<const MachineSize*> size_of(const Draft& draft) {
                             name.substr(0, 80), join(names, ","))));
 }
 
-// What the image needs of the size, and of the request.
 Result<> check_fit(Draft& draft, const Image& image, const MachineSize& size) {
   const auto generation = string_at(image.definition, "hyperVGeneration");
   if (!generation.empty() && size.generations.find(generation) == std::string::npos) {
@@ -168,11 +172,12 @@ Result<> check_fit(Draft& draft, const Image& image, const MachineSize& size) {
   return {};
 }
 
-// What the worker needs of it; the catalogue may change.
 void note_size(Draft& draft, const MachineSize& size) {
   set_path(draft.wanted.internal, "size",
            JsonObject{{"processors", size.processors}, {"memoryMib", size.memory_mib}});
 }
+
+namespace {
 
 Result<> prepare_new(Draft& draft) {
   const auto* size = TRY(size_of(draft));
@@ -189,10 +194,12 @@ Result<> prepare_new(Draft& draft) {
     set_path(properties, "storageProfile.imageReference.exactVersion", image.exact_version);
   }
   note_size(draft, *size);
-  TRY(prepare_disks(draft, image, *size));
+  auto disks = TRY(prepare_disks(draft, image, *size));
+  TRY(put_disks(draft, std::move(disks)));
   TRY(check_fit(draft, image, *size));
   TRY(prepare_profile(draft, image));
   TRY(prepare_cards(draft));
+  TRY(prepare_membership(draft));
   set_path(properties, "vmId", draft.change.random().uuid());
   set_path(properties, "timeCreated", to_iso8601(draft.change.now()));
   set_path(draft.wanted.internal, "power", "starting");
@@ -244,6 +251,7 @@ void show_machine(const Call& call, const model::Resource& machine, JsonObject& 
 
 // What goes along may have a lock of its own.
 Result<> removing(const Call&, model::Change& change, const model::Resource& machine) {
+  TRY(leave_set(change, machine));
   const auto check = [&](const Json& part, const char* option, const char* id) -> Result<> {
     if (string_at(part, option) != "Delete") return {};
     return access::check_locks(change, string_at(part, id), true);

@@ -1,8 +1,8 @@
 // Microsoft.Network/virtualNetworks and their subnets.
 #include <fmt/format.h>
 
+#include "base/ipv4.h"
 #include "base/text.h"
-#include "provider/ipv4.h"
 #include "provider/network.h"
 #include "provider/schema.h"
 
@@ -114,12 +114,7 @@ Result<> check_place(const Json& space, const std::vector<model::Resource>& othe
 
 // The network interface that has an address in the subnet, if there is one.
 Result<std::optional<std::string>> user_of(const model::View& view, const arm::ResourceId& subnet) {
-  arm::ResourceId all{.subscription = subnet.subscription,
-                      .group = {},
-                      .provider = "Microsoft.Network",
-                      .types = {"networkInterfaces"},
-                      .names = {}};
-  for (const auto& card : TRY(view.list_all(all))) {
+  for (const auto& card : TRY(model::network_interfaces(view))) {
     const Json* configurations = find_path(card.properties, "ipConfigurations");
     if (configurations == nullptr) continue;
     for (const Json& each : configurations->get_array()) {

@@ -6,6 +6,7 @@
 // has it, corrupt if any copy was damaged, else unavailable if any place failed, else not_found.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -38,6 +39,7 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   Result<Swept> sweep(const std::function<Result<std::vector<Digest>>()>& live) override;
   Result<std::uint64_t> purge(Seconds older_than) override;
   Result<Usage> usage() const override;
+  std::vector<PlaceLoad> loads() const override;
 
   // Checked objects from any place.
   Result<std::shared_ptr<const Manifest>> fetch_manifest(const Digest& name) const;
@@ -53,13 +55,16 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   Result<> put(const Place& place, const ObjectName& name, std::span<const ByteView> parts) const;
 
  private:
+  // `turn` says which place is asked first.
   template <typename T>
   Result<T> from_places(const ObjectName& name,
-                        const std::function<Result<T>(const PackStore&)>& fetch) const;
+                        const std::function<Result<T>(const PackStore&)>& fetch,
+                        std::size_t turn = 0) const;
   Result<> sweep_noted(const std::function<Result<std::vector<Digest>>()>& live, Swept& swept);
   class Copy;  // replicate.cc
 
   const RegionOptions options_;
+  mutable std::vector<std::atomic<std::uint64_t>> reads_;  // by place
   const std::shared_ptr<PinBoard> pins_;
   mutable DedupIndex dedup_;
   mutable LruCache<Digest, PackIndex> indexes_;

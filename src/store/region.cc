@@ -78,6 +78,7 @@ Result<std::shared_ptr<Region>> Region::open(RegionOptions options) {
 // Half of the index memory is for finding duplicates, half for reading.
 LocalRegion::LocalRegion(RegionOptions options)
     : options_(std::move(options)),
+      reads_(options_.places.size()),
       pins_(std::make_shared<PinBoard>()),
       dedup_(options_.index_cache_bytes / 2),
       indexes_(options_.index_cache_bytes / 2),
@@ -122,16 +123,30 @@ Result<> LocalRegion::load() {
   });
 }
 
+std::vector<PlaceLoad> LocalRegion::loads() const {
+  std::vector<PlaceLoad> loads;
+  for (std::size_t i = 0; i < places().size(); i++) {
+    loads.push_back({.name = places()[i].name, .reads = reads_[i].load()});
+  }
+  return loads;
+}
+
 // --- fetching
 // ---------------------------------------------------------------------------------------
 
 template <typename T>
 Result<T> LocalRegion::from_places(const ObjectName& object,
-                                   const std::function<Result<T>(const PackStore&)>& fetch) const {
+                                   const std::function<Result<T>(const PackStore&)>& fetch,
+                                   std::size_t turn) const {
   std::optional<Error> worst;
-  for (const Place& place : places()) {
+  for (std::size_t i = 0; i < places().size(); i++) {
+    const std::size_t at = (turn + i) % places().size();
+    const Place& place = places()[at];
     auto result = fetch(*place.packs);
-    if (result) return result;
+    if (result) {
+      reads_[at].fetch_add(1, std::memory_order_relaxed);
+      return result;
+    }
     Error& error = result.error();
     if (error.kind == Kind::not_found) continue;
     LOG(error, "store", "{} {} at place {} of region {}: {}", word_for(object.kind),
@@ -194,12 +209,15 @@ Result<Bytes> LocalRegion::fetch_frame(const Digest& pack, std::uint32_t frame) 
   }
   const Frame& entry = index->frames()[frame];
   const ObjectName object = pack_name(pack);
-  auto bytes = from_places<Bytes>(object, [&](const PackStore& store) -> Result<Bytes> {
-    const Bytes stored = TRY(store.get(object, entry.offset, entry.stored_bytes));
-    Bytes raw(entry.blocks * block_bytes);
-    TRY(decode_frame(*index, frame, stored, raw));
-    return raw;
-  });
+  auto bytes = from_places<Bytes>(
+      object,
+      [&](const PackStore& store) -> Result<Bytes> {
+        const Bytes stored = TRY(store.get(object, entry.offset, entry.stored_bytes));
+        Bytes raw(entry.blocks * block_bytes);
+        TRY(decode_frame(*index, frame, stored, raw));
+        return raw;
+      },
+      std::hash<Digest>()(pack) + frame);
   // Blocks that no place can give any more must be stored again when they come again.
   if (!bytes && bytes.error().kind == Kind::corrupt) dedup_.remove(pack);
   return bytes;

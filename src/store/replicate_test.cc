@@ -155,6 +155,21 @@ TEST_F(ReplicateTest, ReadersAndCopiesOfOneImageDoNotDisturbEachOther) {
 // --- placement
 // --------------------------------------------------------------------------------------
 
+TEST_F(ReplicateTest, AllCopiesServeReads) {
+  const auto away = region("away", {"1", "2", "3"});
+  const auto written = region("home")->write(MemoryDisk(made_up_disk(12, 30 << 20)), {});
+  ASSERT_TRUE(good(written));
+  ASSERT_TRUE(good(away->copy_from(*region("home"), written->manifest,
+                                   {.redundancy = Redundancy::zone, .replicas = 3})));
+  const auto before = away->loads();
+  (void)read_disk(**away->open_disk(written->manifest));
+  const auto after = away->loads();
+  ASSERT_EQ(after.size(), 3U);
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_GT(after[i].reads, before[i].reads + 10) << after[i].name;
+  }
+}
+
 std::vector<Place> places_of(const std::vector<std::string>& names) {
   std::vector<Place> places;
   for (const std::string& name : names) {

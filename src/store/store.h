@@ -151,6 +151,12 @@ struct Usage {
   std::uint64_t bytes = 0;  // in all places
 };
 
+// Of one place since the region was opened.
+struct PlaceLoad {
+  std::string name;
+  std::uint64_t reads = 0;  // objects and frames that it gave
+};
+
 class Region {
  public:
   // Reads the pack indexes' samples to build the dedup index.
@@ -185,6 +191,10 @@ class Region {
   virtual Result<std::uint64_t> purge(Seconds older_than) = 0;
 
   virtual Result<Usage> usage() const = 0;
+
+  // Reads are spread: each frame has a place of its own that is asked first, so that all copies of
+  // an image serve.
+  virtual std::vector<PlaceLoad> loads() const = 0;
 };
 
 // The image digest of a disk, computed by reading it: what a client checks an upload with.

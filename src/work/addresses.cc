@@ -3,6 +3,7 @@
 // gone, or shows another one, is free again.
 #include <fmt/format.h>
 
+#include "base/ipv4.h"
 #include "base/text.h"
 #include "work/guests.h"
 
@@ -11,11 +12,6 @@ namespace {
 
 constexpr const char* facts = "address/";
 
-std::string dotted(std::uint32_t address) {
-  return fmt::format("{}.{}.{}.{}", address >> 24, address >> 16 & 255, address >> 8 & 255,
-                     address & 255);
-}
-
 struct Pool {
   std::uint32_t first = 0;
   std::uint32_t count = 0;
@@ -23,24 +19,17 @@ struct Pool {
 
 Result<Pool> parse_pool(std::string_view text) {
   const auto slash = text.find('/');
-  const auto parts = split(text.substr(0, slash), '.');
+  const auto address = parse_ipv4(text.substr(0, slash));
   const auto bits =
       slash == std::string_view::npos ? std::nullopt : parse_int(text.substr(slash + 1), 8, 30);
-  std::uint32_t address = 0;
-  bool good = bits.has_value() && parts.size() == 4;
-  for (std::size_t i = 0; good && i < 4; i++) {
-    const auto byte = parse_int(parts[i], 0, 255);
-    good = byte.has_value();
-    if (good) address = address << 8 | static_cast<std::uint32_t>(*byte);
-  }
-  if (!good) {
+  if (!address || !bits) {
     return fail(Kind::invalid, fmt::format("The pool of public addresses '{}' is not like "
                                            "127.42.0.0/16.",
                                            text));
   }
   const std::uint32_t size = std::uint32_t{1} << (32 - *bits);
   // Neither the network's own address nor its last.
-  return Pool{.first = (address & ~(size - 1)) + 1, .count = size - 2};
+  return Pool{.first = (*address & ~(size - 1)) + 1, .count = size - 2};
 }
 
 }  // namespace
@@ -74,7 +63,7 @@ Result<> assign_address_to(Bench& bench, const arm::ResourceId& id) {
     for (const auto& name : stale) TRY(change.erase_fact(name));
     if (!mine.empty()) return {};
     for (std::uint32_t i = 0; i < pool.count; i++) {
-      const auto address = dotted(pool.first + i);
+      const auto address = to_ipv4(pool.first + i);
       if (TRY(change.find_fact(facts + address))) continue;
       mine = address;
       return change.put_fact(facts + address, JsonObject{{"of", id.text()}});

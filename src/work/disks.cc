@@ -73,16 +73,18 @@ Result<std::shared_ptr<const DiskReader>> open_whole(Bench& bench, const model::
 
 Result<machine::Disk> open_for_guest(Bench& bench, HeldDisk& disk) {
   const auto unique = unique_of(disk.row);
-  TRY(bench.model.change(disk.row.id.subscription, [&](model::Change& change) -> Result<> {
-    auto row = TRY(change.get(disk.row.id));
-    if (overlays_of(row).empty()) {
-      set_path(row.internal, "overlays",
-               JsonArray{Json(bench.host->new_overlay_path(unique, change.random()))});
-      TRY(change.put(row));
-    }
-    disk.row = row;
-    return {};
-  }));
+  if (overlays_of(disk.row).empty()) {
+    TRY(bench.model.change(disk.row.id.subscription, [&](model::Change& change) -> Result<> {
+      auto row = TRY(change.get(disk.row.id));
+      if (overlays_of(row).empty()) {
+        set_path(row.internal, "overlays",
+                 JsonArray{Json(bench.host->new_overlay_path(unique, change.random()))});
+        TRY(change.put(row));
+      }
+      disk.row = row;
+      return {};
+    }));
+  }
   if (find_path(disk.row.internal, "content") == nullptr) {
     // One that is empty: from now on it can be captured like any other.
     const auto written = TRY(store_content(bench, disk.row, *zero_disk(size_of(disk.row))));
@@ -204,9 +206,31 @@ Result<> free_disk(Bench& bench, const arm::ResourceId& id, const arm::ResourceI
   return {};
 }
 
+Result<std::vector<model::Resource>> named_disks(const model::View& view,
+                                                 const model::Resource& machine) {
+  std::vector<model::Resource> disks;
+  const auto add = [&](const Json& shown) -> Result<> {
+    const auto id = arm::ResourceId::parse(string_at(shown, "managedDisk.id"));
+    auto disk = id ? TRY(view.find(*id)) : std::optional<model::Resource>();
+    if (disk) disks.push_back(std::move(*disk));
+    return {};
+  };
+  if (const Json* os = find_path(machine.properties, "storageProfile.osDisk")) TRY(add(*os));
+  if (const Json* data = find_path(machine.properties, "storageProfile.dataDisks")) {
+    for (const Json& disk : data->get_array()) TRY(add(disk));
+  }
+  return disks;
+}
+
 Result<std::vector<model::Resource>> disks_of_machine(Bench& bench, const arm::ResourceId& id) {
   std::vector<model::Resource> held;
   TRY(bench.model.read(id.subscription, [&](const model::View& view) -> Result<> {
+    held.clear();
+    if (model::is_instance(id)) {
+      // They take no disks that their rows do not name, and there may be a thousand of them.
+      if (const auto row = TRY(view.find(id))) held = TRY(named_disks(view, *row));
+      return {};
+    }
     const arm::ResourceId all{.subscription = id.subscription,
                               .group = {},
                               .provider = "Microsoft.Compute",
@@ -219,6 +243,12 @@ Result<std::vector<model::Resource>> disks_of_machine(Bench& bench, const arm::R
     return !iequals(string_at(row.internal, "machine.id"), id.text());
   });
   return held;
+}
+
+Result<> drop_writes(Bench& bench, const model::Resource& disk) {
+  bench.host->disks().revoke(unique_of(disk));
+  for (const auto& path : overlays_of(disk)) TRY(os::remove_file(path));
+  return {};
 }
 
 Result<> remove_stray_overlays(Bench& bench) {

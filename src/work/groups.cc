@@ -1,8 +1,10 @@
 // Groups are deleted with all that is in them: machines first, then what they stood on.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
-#include "work/guests.h"
+#include "work/scale_sets.h"
 
 namespace pinaco::work {
 namespace {
@@ -23,6 +25,7 @@ arm::ResourceId collection_in(const arm::ResourceId& group, std::string_view ful
 constexpr std::string_view order[] = {"Microsoft.Compute/galleries/images/versions",
                                       "Microsoft.Compute/galleries/images",
                                       "Microsoft.Compute/galleries",
+                                      "Microsoft.Compute/virtualMachineScaleSets",
                                       "Microsoft.Compute/images",
                                       "Microsoft.Compute/snapshots",
                                       "Microsoft.Compute/disks",
@@ -44,26 +47,27 @@ Result<std::size_t> erase_some_rules(model::Change& change, const arm::ResourceI
   return some.size();
 }
 
+// Scale sets first, so that they make no more; then all machines, theirs and others.
 Result<> delete_machines_of(Bench& bench, const model::Operation& operation) {
+  std::vector<model::Resource> sets;
   std::vector<model::Resource> machines;
-  TRY(bench.model.read(operation.resource.subscription, [&](const model::View& view) -> Result<> {
-    machines =
-        TRY(view.list_all(collection_in(operation.resource, "Microsoft.Compute/virtualMachines")));
+  const auto& group = operation.resource;
+  TRY(bench.model.read(group.subscription, [&](const model::View& view) -> Result<> {
+    sets = TRY(view.list_all(collection_in(group, "Microsoft.Compute/virtualMachineScaleSets")));
     return {};
   }));
+  TRY(mark_for_removal(bench, sets, operation.id));
+  TRY(bench.model.read(group.subscription, [&](const model::View& view) -> Result<> {
+    machines = TRY(model::list_machines(view, group.group));
+    return {};
+  }));
+  TRY(mark_for_removal(bench, machines, operation.id));
+  const auto instances = std::ranges::partition(
+      machines, [](const auto& machine) { return !model::is_instance(machine.id); });
+  TRY(remove_instances(bench, {instances.begin(), instances.end()}, operation.id));
+  machines.erase(instances.begin(), instances.end());
   for (const auto& machine : machines) {
     if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
-    // Marked first, so that nobody starts it meanwhile.
-    TRY(bench.model.change(machine.id.subscription, [&](model::Change& change) -> Result<> {
-      auto row = TRY(change.find(machine.id));
-      if (!row) return {};
-      if (!row->operation.empty() && row->operation != operation.id) {
-        return fail(Kind::busy, fmt::format("'{}' has an operation in progress.", row->id.text()));
-      }
-      row->operation = operation.id;
-      row->provisioning = "Deleting";
-      return change.put(*row);
-    }));
     TRY(remove_machine(bench, machine.id, operation.id));
   }
   return {};

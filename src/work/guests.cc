@@ -124,12 +124,7 @@ Result<> read_network(const model::View& view, Guest& guest) {
     groups.push_back(std::move(*group));
   }
   if (subnet) {
-    guest.subnet = string_at(subnet->properties, "addressPrefix");
-    if (guest.subnet.empty()) {
-      if (const Json* several = find_path(subnet->properties, "addressPrefixes")) {
-        guest.subnet = several->get_array().front().get_string();
-      }
-    }
+    guest.subnet = model::subnet_prefix(*subnet);
     if (auto group =
             TRY(find_named(view, string_at(subnet->properties, "networkSecurityGroup.id")))) {
       groups.push_back(std::move(*group));
@@ -147,6 +142,9 @@ Result<Guest> read_guest(Bench& bench, const arm::ResourceId& id) {
     guest = Guest{};
     guest.row = TRY(view.get(id));
     guest.id = string_at(guest.row.properties, "vmId");
+    auto owner = TRY(find_named(view, string_at(guest.row.internal, "set")));
+    const model::Resource& keeper = owner ? *owner : guest.row;
+    if (const Json* secrets = find_path(keeper.internal, "secrets")) guest.secrets = *secrets;
     guest.disks.push_back(
         TRY(read_disk(view, *find_path(guest.row.properties, "storageProfile.osDisk"), "os")));
     if (const Json* data = find_path(guest.row.properties, "storageProfile.dataDisks")) {
@@ -160,17 +158,42 @@ Result<Guest> read_guest(Bench& bench, const arm::ResourceId& id) {
   return guest;
 }
 
+Result<> enter_replica(Bench& bench, const Guest& guest) {
+  const std::string image(string_at(guest.disks.front().row.internal, "image"));
+  if (image.empty()) return {};  // of a disk of its own
+  std::size_t replicas = 1;
+  const auto id = TRY(arm::ResourceId::parse(image));
+  if (const auto version = TRY(bench.model.find(id))) {
+    if (const Json* regions = find_path(version->properties, "publishingProfile.targetRegions")) {
+      for (const Json& region : regions->get_array()) {
+        if (arm::normalize_location(string_at(region, "name")) != guest.row.location) continue;
+        replicas = static_cast<std::size_t>(int_at(region, "regionalReplicaCount", 1));
+      }
+    }
+  }
+  if (bench.host->replicas().enter(replica_key(id, guest.row.location), replicas, guest.id,
+                                   bench.model.clock().steady())) {
+    return {};
+  }
+  return fail(later("Its image is being read by as many as its replicas serve at once."));
+}
+
 bool awaits_report(const Bench& bench, const Guest& guest) {
   return !bench.host->options().simulated &&
          string_at(guest.row.internal, "provisioning") == "azure" &&
          !bool_at(guest.row.internal, "provisioned");
 }
 
+std::string name_of(const model::Resource& machine) {
+  const auto name = string_at(machine.internal, "name");
+  return name.empty() ? machine.id.name() : std::string(name);
+}
+
 Result<guest::Facts> facts_of(const Guest& guest) {
   const Json& properties = guest.row.properties;
   const Json& internal = guest.row.internal;
   guest::Facts facts{.id = guest.id,
-                     .name = guest.row.id.name(),
+                     .name = name_of(guest.row),
                      .resource_id = guest.row.id.text(),
                      .resource_group = guest.row.id.group,
                      .subscription = guest.row.id.subscription,
@@ -185,12 +208,12 @@ Result<guest::Facts> facts_of(const Guest& guest) {
     facts.image = *image;
   }
   facts.generalized = find_path(properties, "osProfile") != nullptr;
-  facts.user_data = string_at(internal, "secrets.userData");
+  facts.user_data = string_at(guest.secrets, "userData");
   if (facts.generalized) {
     facts.computer_name = string_at(properties, "osProfile.computerName");
     facts.user = string_at(properties, "osProfile.adminUsername");
-    facts.password = string_at(internal, "secrets.password");
-    facts.custom_data = string_at(internal, "secrets.customData");
+    facts.password = string_at(guest.secrets, "password");
+    facts.custom_data = string_at(guest.secrets, "customData");
     // Once the guest is set up its password is forgotten here.
     facts.password_login =
         !facts.password.empty() &&

@@ -6,6 +6,10 @@
 
 namespace pinaco::work {
 
+std::string replica_key(const arm::ResourceId& image, std::string_view region) {
+  return fmt::format("{} in {}", image.key(), region);
+}
+
 std::unique_lock<std::mutex> Host::lock(std::string_view machine) {
   return std::unique_lock(locks_[std::hash<std::string_view>()(machine) % locks_.size()]);
 }

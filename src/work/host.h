@@ -14,6 +14,7 @@
 #include "machine/machine.h"
 #include "model/model.h"
 #include "nbd/nbd.h"
+#include "work/replicas.h"
 
 namespace pinaco::work {
 
@@ -28,6 +29,9 @@ struct HostOptions {
   Milliseconds grace = Seconds(90);            // for a guest to shut down
 };
 
+// The name of a version in a region for Replicas.
+std::string replica_key(const arm::ResourceId& image, std::string_view region);
+
 class Host {
  public:
   explicit Host(HostOptions options) : options_(std::move(options)) {}
@@ -41,10 +45,12 @@ class Host {
   // A new name each time: a file that a crash left behind is never taken for another.
   std::string new_overlay_path(std::string_view disk, Random& random) const;
   std::string disk_uri(std::string_view disk) const;
+  Replicas& replicas() { return replicas_; }
   std::mutex& addresses() { return addresses_; }  // held while one is chosen
 
  private:
   HostOptions options_;
+  Replicas replicas_;
   std::mutex addresses_;
   std::array<std::mutex, 256> locks_;  // two machines may share one
 };

@@ -11,8 +11,8 @@
 namespace pinaco::work {
 namespace {
 
-constexpr std::string_view stored_types[] = {"disks", "snapshots", "images",
-                                             "galleries/images/versions"};
+constexpr std::string_view stored_types[] = {
+    "disks", "snapshots", "images", "galleries/images/versions", "virtualMachineScaleSets"};
 
 arm::ResourceId collection_of(const std::string& subscription, std::string_view group,
                               std::string_view type) {

@@ -9,14 +9,6 @@
 namespace pinaco::work {
 namespace {
 
-arm::ResourceId machines_of(const std::string& subscription) {
-  return {.subscription = subscription,
-          .group = {},
-          .provider = "Microsoft.Compute",
-          .types = {"virtualMachines"},
-          .names = {}};
-}
-
 Result<> look_at(Bench& bench, const model::Resource& machine) {
   const std::string id(string_at(machine.properties, "vmId"));
   auto status = TRY(bench.host->hypervisor().status(id));
@@ -66,7 +58,7 @@ Result<> look_after_machines(Bench& bench) {
   for (const auto& subscription : TRY(bench.model.shards())) {
     std::vector<model::Resource> rows;
     TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
-      rows = TRY(view.list_all(machines_of(subscription)));
+      rows = TRY(model::list_machines(view));
       return {};
     }));
     for (const auto& row : rows) {
@@ -117,7 +109,7 @@ Result<> find_machines_again(Bench& bench) {
   for (const auto& subscription : TRY(bench.model.shards())) {
     std::vector<model::Resource> rows;
     TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
-      rows = TRY(view.list_all(machines_of(subscription)));
+      rows = TRY(model::list_machines(view));
       return {};
     }));
     for (const auto& row : rows) {

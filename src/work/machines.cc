@@ -67,7 +67,8 @@ Result<> show_disks(Bench& bench, const Guest& guest, std::string_view state) {
   });
 }
 
-// Starts it if it does not run, and comes back until it has done what its image promises.
+}  // namespace
+
 Result<> bring_up(Bench& bench, const model::Operation& operation) {
   TRY(need_host(bench));
   auto guest = TRY(read_guest(bench, operation.resource));
@@ -103,13 +104,13 @@ Result<> bring_up(Bench& bench, const model::Operation& operation) {
     TRY(note_power(bench, operation, "running"));
     return fail(arm::error(Kind::conflict, "OSProvisioningClientError",
                            fmt::format("OS provisioning for VM '{}' failed. Error details: {}",
-                                       guest.row.id.name(), status.report.text)));
+                                       name_of(guest.row), status.report.text)));
   }
   if (status.state == machine::State::absent || status.state == machine::State::broken) {
     TRY(note_power(bench, operation, "stopped"));
-    return fail(arm::error(
-        Kind::conflict, "VMStartTimedOut",
-        fmt::format("VM '{}' did not stay up: {}", guest.row.id.name(), status.trouble)));
+    return fail(
+        arm::error(Kind::conflict, "VMStartTimedOut",
+                   fmt::format("VM '{}' did not stay up: {}", name_of(guest.row), status.trouble)));
   }
   if (bench.model.clock().now() - operation.start > bench.host->options().provisioning_limit) {
     TRY(note_power(bench, operation, "running"));
@@ -119,10 +120,12 @@ Result<> bring_up(Bench& bench, const model::Operation& operation) {
                     "still finish provisioning successfully. Please check provisioning state "
                     "later. The image needs an agent that reports (cloud-init, waagent); the tag "
                     "pinaco-provisioning=none on its definition says that it has none.",
-                    guest.row.id.name())));
+                    name_of(guest.row))));
   }
   return fail(later("The guest has not reported yet."));
 }
+
+namespace {
 
 // Ends it and puts what it wrote into the store.
 Result<> put_down(Bench& bench, const Guest& guest, Milliseconds grace) {
@@ -167,7 +170,12 @@ void forget_secrets(model::Resource& row) {
 
 Result<> create_machine(Bench& bench, const model::Operation& operation) {
   TRY(check_refused(bench, operation));
-  return bring_up(bench, operation);
+  TRY(need_host(bench));
+  const auto guest = TRY(read_guest(bench, operation.resource));
+  TRY(enter_replica(bench, guest));
+  auto done = bring_up(bench, operation);
+  if (done || !is_later(done.error())) bench.host->replicas().leave(guest.id);
+  return done;
 }
 
 Result<> start_machine(Bench& bench, const model::Operation& operation) {
@@ -280,6 +288,11 @@ Result<> erase_card(model::Change& change, const model::Resource& card) {
     for (const Json& each : configurations->get_array()) {
       const auto id = arm::ResourceId::parse(string_at(each, "properties.publicIPAddress.id"));
       auto address = id ? TRY(change.find(*id)) : std::optional<model::Resource>();
+      // Of an instance: below its card, and gone with it.
+      if (address && id->key().starts_with(card.id.key() + "/")) {
+        TRY(change.erase(*id));
+        continue;
+      }
       if (!address || !istarts_with(string_at(address->properties, "ipConfiguration.id"),
                                     card.id.text() + "/")) {
         continue;
@@ -329,6 +342,16 @@ std::set<std::string> disks_to_erase(const model::Resource& machine) {
 
 }  // namespace
 
+Result<> let_go(model::Change& change, const model::Resource& machine) {
+  TRY(let_cards_go(change, machine));
+  if (const Json* grants = find_path(machine.internal, "diagnostics")) {
+    for (const Json& grant : grants->get_array()) {
+      TRY(change.erase_fact("grant/" + std::string(grant.get_string())));
+    }
+  }
+  return {};
+}
+
 Result<> remove_machine(Bench& bench, const arm::ResourceId& id, const std::string& operation,
                         const std::function<Result<>(model::Change&)>& more) {
   const auto row = TRY(bench.model.find(id));
@@ -341,6 +364,7 @@ Result<> remove_machine(Bench& bench, const arm::ResourceId& id, const std::stri
   if (bench.host != nullptr && !machine.empty()) {
     held = bench.host->lock(machine);
     TRY(bench.host->hypervisor().remove(machine));
+    bench.host->replicas().leave(machine);
   }
   const auto erased = disks_to_erase(*row);
   for (const auto& disk : TRY(disks_of_machine(bench, id))) {
@@ -349,12 +373,7 @@ Result<> remove_machine(Bench& bench, const arm::ResourceId& id, const std::stri
   return bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
     const auto now = TRY(change.find(id));
     if (now && now->operation == operation) {
-      TRY(let_cards_go(change, *now));
-      if (const Json* grants = find_path(now->internal, "diagnostics")) {
-        for (const Json& grant : grants->get_array()) {
-          TRY(change.erase_fact("grant/" + std::string(grant.get_string())));
-        }
-      }
+      TRY(let_go(change, *now));
       TRY(change.erase(id));
     }
     return more == nullptr ? Result<>() : more(change);

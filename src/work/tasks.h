@@ -35,6 +35,11 @@ Result<> restart_machine(Bench& bench, const model::Operation& operation);
 Result<> power_off_machine(Bench& bench, const model::Operation& operation);
 Result<> deallocate_machine(Bench& bench, const model::Operation& operation);
 Result<> delete_machine(Bench& bench, const model::Operation& operation);
+// --- scale_sets.cc, scale_upgrade.cc
+Result<> update_scale_set(Bench& bench, const model::Operation& operation);
+Result<> act_on_scale_set(Bench& bench, const model::Operation& operation);
+Result<> delete_scale_set(Bench& bench, const model::Operation& operation);
+Result<> reimage_machine(Bench& bench, const model::Operation& operation);
 // --- addresses.cc
 Result<> assign_address(Bench& bench, const model::Operation& operation);
 // --- keeper.cc: rows follow what guests do by themselves.

@@ -23,13 +23,17 @@ Task find_task(std::string_view name) {
   if (name == "power_off_machine") return power_off_machine;
   if (name == "deallocate_machine") return deallocate_machine;
   if (name == "delete_machine") return delete_machine;
+  if (name == "reimage_machine") return reimage_machine;
+  if (name == "update_scale_set") return update_scale_set;
+  if (name == "act_on_scale_set") return act_on_scale_set;
+  if (name == "delete_scale_set") return delete_scale_set;
   if (name == "assign_address") return assign_address;
   return nullptr;
 }
 
 // These mostly wait for guests, and must not keep images from being copied meanwhile.
 bool waits_for_guests(std::string_view task) {
-  return task.ends_with("_machine");
+  return task.ends_with("_machine") || task.ends_with("_scale_set");
 }
 
 bool may_pass(const Error& error) {

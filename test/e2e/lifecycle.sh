@@ -1,11 +1,9 @@
 #!/bin/bash
-# The life of a golden image with a real guest: a machine of an image as Azure has them; changed,
-# deprovisioned, generalized and captured; and a machine of that elsewhere, for somebody else.
+# The life of a golden image with real guests: a machine of an image as Azure has them; changed,
+# deprovisioned, generalized and captured; a scale set of three of that elsewhere, for somebody
+# else; and a machine of a specialized image of one of them, with its accounts.
 . "$(dirname "$0")/../server.sh"
 . "$(dirname "$0")/../machine_steps.sh"
-machines=Microsoft.Compute/virtualMachines
-image=Microsoft.Compute/galleries/g/images/debian
-
 timed "the image is there" azure_image "$work/azure.raw"
 start_server
 sign_in
@@ -14,24 +12,29 @@ timed "push to two regions" "$pinaco" push "$work/azure.raw" --gallery g --defin
 network one westeurope
 machine one westeurope debian ann
 timed "one: provisioned" settle $machines/one
-[[ $(power one) == running ]] || fail "one is not running: $(cat "$work/answer")"
-timed "one: SSH" on one ann 'hostname; id -un' >"$work/out"
-grep -qx one "$work/out" && grep -qx ann "$work/out" || fail "one is $(cat "$work/out")"
-on one ann 'systemctl is-active walinuxagent; echo golden | sudo tee /srv/marker; sync'
-timed "one: deprovision" on one ann 'sudo waagent -deprovision+user -force'
+timed "one: SSH" on one ann 'hostname; id -un; systemctl is-active walinuxagent' >"$work/out"
+shows one ann active
+on one ann 'echo golden | sudo tee /srv/marker; sync; sudo waagent -deprovision+user -force'
 timed "one: deallocate" act one deallocate
 [[ -z $(guests) ]] || fail "a guest is left: $(guests)"
 ask POST $machines/one/generalize
 timed "2.0.0 in two regions" capture one debian/2.0.0
 
-network two northeurope
-machine two northeurope debian bob
-timed "two: provisioned" settle $machines/two
-timed "two: SSH" on two bob 'hostname; cat /srv/marker; ! id ann; sudo id -un' >"$work/out"
-for word in two golden root; do
-  grep -qx $word "$work/out" || fail "two says no $word: $(cat "$work/out" "$work/ssh.err")"
+network web northeurope
+scale_set web 3 northeurope debian/2.0.0 bob
+timed "web: three are provisioned" settle $sets/web
+for number in 0 1 2; do
+  timed "web_$number: SSH" reach "$(addresses web | sed -n $((number + 1))p)" bob \
+    'hostname; cat /srv/marker; ! id ann; sudo id -un' >"$work/out"
+  shows web00000$number golden root
 done
-timed "all deleted" gone $machines/{one,two} Microsoft.Network/networkInterfaces/{one,two} \
-  Microsoft.Network/publicIPAddresses/{one,two} Microsoft.Network/virtualNetworks/{one,two} \
-  $image/versions/{1,2}.0.0 $image
-[[ -z $(guests)$(ls "$data/machines/disks") ]] || fail "something is left"
+reach "$(addresses web | sed -n 2p)" bob 'echo kept | sudo tee /srv/marker; sync'
+timed "special/1.0.0 of web_1, which runs" capture_disk web/virtualMachines/1 special/1.0.0
+timed "web: deleted" gone $sets/web
+[[ -z $(guests) ]] || fail "a guest of the scale set is left: $(guests)"
+
+network three northeurope
+machine three northeurope special/1.0.0
+timed "three: started" settle $machines/three
+timed "three: SSH" on three bob 'hostname; cat /srv/marker' >"$work/out"
+shows web000001 kept

@@ -4,8 +4,6 @@
 . "$(dirname "$0")/../server.sh"
 . "$(dirname "$0")/../machine_steps.sh"
 [[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ]] || skip "ovmf is missing (./dev setup)"
-machines=Microsoft.Compute/virtualMachines
-image=Microsoft.Compute/galleries/g/images
 size=Standard_D2s_v5
 
 timed "the image is there" azure_image "$work/azure.raw"
@@ -18,7 +16,7 @@ machine one westeurope general/1.0.0 ann
 timed "one: provisioned" settle $machines/one
 timed "one: SSH" on one ann 'echo kept | sudo tee /srv/marker; ls -d /sys/firmware/efi; sync'
 timed "one: deallocate" act one deallocate
-ask PUT $image/special '{"location": "westeurope", "properties": {"osType": "Linux", "osState":
+ask PUT $images/special '{"location": "westeurope", "properties": {"osType": "Linux", "osState":
   "Specialized", "hyperVGeneration": "V2", "identifier": {"publisher": "p", "offer": "o", "sku":
   "special"}}}'
 timed "special/1.0.0 in two regions" capture one special/1.0.0
@@ -32,4 +30,4 @@ grep -qx kept "$work/out" && grep -qx one "$work/out" || fail "two says $(cat "$
 timed "two: powerOff" act two powerOff
 [[ $(power two) == stopped ]] || fail "two: $(cat "$work/answer")"
 timed "all deleted" gone $machines/two Microsoft.Network/networkInterfaces/{one,two} \
-  $image/{general,special}/versions/1.0.0 $image/{general,special}
+  $images/{general,special}/versions/1.0.0 $images/{general,special}

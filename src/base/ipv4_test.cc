@@ -1,15 +1,15 @@
-#include "provider/ipv4.h"
+#include "base/ipv4.h"
 
 #include <gtest/gtest.h>
 
-namespace pinaco::provider {
+namespace pinaco {
 namespace {
 
 TEST(Ipv4, AnAddressIsFourPlainNumbers) {
   EXPECT_EQ(parse_ipv4("10.0.0.4"), 0x0a000004u);
   EXPECT_EQ(parse_ipv4("255.255.255.255"), 0xffffffffu);
   for (const char* bad : {"", "10.0.0", "10.0.0.256", "10.0.0.04", "10.0.0.4 ", "10.0.0.-1",
-                          "10.0.0.4.5", "0x0a.0.0.4"}) {
+                          "10.0.0.-0", "10.0.0.4.5", "0x0a.0.0.4"}) {
     EXPECT_FALSE(parse_ipv4(bad)) << bad;
   }
   EXPECT_EQ(to_ipv4(0x7f2a0102), "127.42.1.2");
@@ -38,4 +38,4 @@ TEST(Ipv4, ContainingAndOverlappingStopAtTheEdges) {
 }
 
 }  // namespace
-}  // namespace pinaco::provider
+}  // namespace pinaco

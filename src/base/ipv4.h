@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace pinaco::provider {
+namespace pinaco {
 
 struct Ipv4Network {
   std::uint32_t address = 0;  // host order, without host bits
@@ -24,4 +24,4 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text);  // "10.0.0.4"
 std::optional<Ipv4Network> parse_ipv4_network(std::string_view text);
 std::string to_ipv4(std::uint32_t address);
 
-}  // namespace pinaco::provider
+}  // namespace pinaco

@@ -1,10 +1,10 @@
-#include "provider/ipv4.h"
+#include "base/ipv4.h"
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 
-namespace pinaco::provider {
+namespace pinaco {
 
 std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
   const auto parts = split(text, '.');
@@ -12,7 +12,8 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
   std::uint32_t address = 0;
   for (const auto part : parts) {
     const auto number = parse_int(part, 0, 255);
-    if (!number || part.size() > 3 || (part.size() > 1 && part.front() == '0')) return std::nullopt;
+    const bool plain = part.size() == 1 || (part.front() >= '1' && part.front() <= '9');
+    if (!number || !plain || part.size() > 3) return std::nullopt;
     address = address << 8 | static_cast<std::uint32_t>(*number);
   }
   return address;
@@ -34,4 +35,4 @@ std::string to_ipv4(std::uint32_t address) {
                      address & 255);
 }
 
-}  // namespace pinaco::provider
+}  // namespace pinaco

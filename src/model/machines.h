@@ -1,0 +1,23 @@
+// Where machines are: virtual machines by themselves and in flexible scale sets are one collection,
+// the instances of uniform scale sets lie below their set.
+//
+// Threads: any. Errors: those of the View.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "arm/arm.h"
+
+namespace pinaco::model {
+
+class View;
+struct Resource;
+
+// Of the whole subscription, or of a group.
+Result<std::vector<Resource>> list_machines(const View& view, const std::string& group = {});
+// The members of a scale set, those that are being deleted among them.
+Result<std::vector<Resource>> list_instances(const View& view, const Resource& set);
+bool is_instance(const arm::ResourceId& id);  // of a uniform set
+
+}  // namespace pinaco::model

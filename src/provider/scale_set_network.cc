@@ -1,0 +1,130 @@
+// What the networkProfile of a scale set says of each instance's network interface.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "provider/network.h"
+#include "provider/scale_sets.h"
+
+namespace pinaco::provider {
+namespace {
+
+constexpr std::string_view where =
+    "virtualMachineProfile.networkProfile.networkInterfaceConfigurations";
+
+Error only_one(std::string_view what) {
+  return arm::error(Kind::invalid, "OperationNotAllowed",
+                    fmt::format("An instance has one {} on this server.", what),
+                    std::string(where));
+}
+
+// "properties" of the only element of a list, with its "name".
+Result<const Json*> only(const Json* list, std::string_view what) {
+  if (list == nullptr || !list->is_array() || list->get_array().empty()) {
+    return fail(arm::missing_parameter(fmt::format("{}: {}", where, what)));
+  }
+  if (list->get_array().size() > 1) return fail(only_one(what));
+  const Json& each = list->get_array().front();
+  TRY(check_network_name(string_at(each, "name")));
+  if (find_path(each, "properties") == nullptr) {
+    return fail(arm::missing_parameter(fmt::format("{}: {}.properties", where, what)));
+  }
+  return &each;
+}
+
+Result<> refuse_balancers(const Json& configuration) {
+  for (const char* pool : {"loadBalancerBackendAddressPools", "loadBalancerInboundNatPools",
+                           "applicationGatewayBackendAddressPools", "applicationSecurityGroups"}) {
+    const Json* said = find_path(configuration, fmt::format("properties.{}", pool));
+    if (said == nullptr || !said->is_array() || said->get_array().empty()) continue;
+    return fail(arm::error(
+        Kind::invalid, "OperationNotAllowed",
+        fmt::format("'{}' is not available on this server: there are no load balancers. Give each "
+                    "instance a public address of its own (publicIPAddressConfiguration).",
+                    pool),
+        std::string(where)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> prepare_card_model(Draft& draft) {
+  const Json* card =
+      TRY(only(find_path(draft.wanted.properties, where), "networkInterfaceConfiguration"));
+  const Json* configuration =
+      TRY(only(find_path(*card, "properties.ipConfigurations"), "ipConfiguration"));
+  TRY(refuse_balancers(*configuration));
+  const auto subnet = TRY(join(draft, string_at(*configuration, "properties.subnet.id"),
+                               "Microsoft.Network/virtualNetworks/subnets",
+                               fmt::format("properties.{}.subnet.id", where)));
+  Json model = JsonObject{{"name", string_at(*card, "name")},
+                          {"configuration", string_at(*configuration, "name")},
+                          {"subnet", subnet.id.text()}};
+  const auto group = string_at(*card, "properties.networkSecurityGroup.id");
+  if (!group.empty()) {
+    const auto row = TRY(join(draft, group, "Microsoft.Network/networkSecurityGroups",
+                              fmt::format("properties.{}.networkSecurityGroup.id", where)));
+    set_path(model, "group", row.id.text());
+  }
+  if (const Json* address = find_path(*configuration, "properties.publicIPAddressConfiguration");
+      address != nullptr && address->is_object()) {
+    TRY(check_network_name(string_at(*address, "name")));
+    set_path(model, "address", string_at(*address, "name"));
+  }
+  return model;
+}
+
+Result<> prepare_membership(Draft& draft) {
+  const auto text = string_at(draft.wanted.properties, "virtualMachineScaleSet.id");
+  if (text.empty()) return {};
+  const auto id = arm::ResourceId::parse(text);
+  const bool good = id && id->is_resource() &&
+                    iequals(id->full_type(), "Microsoft.Compute/virtualMachineScaleSets") &&
+                    iequals(id->subscription, draft.change.subscription());
+  if (!good) {
+    return fail(arm::invalid_parameter(
+        "virtualMachineScaleSet.id",
+        fmt::format("'{}' is not a scale set of this subscription.", text.substr(0, 300))));
+  }
+  TRY(draft.call.may_link("Microsoft.Compute/virtualMachineScaleSets/write", *id));
+  auto set = TRY(draft.change.find(*id));
+  if (!set || set->location != draft.wanted.location) return fail(arm::resource_not_found(*id));
+  if (!is_flexible(*set)) {
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format(
+            "The scale set '{}' is Uniform and makes its own instances. Only a Flexible one "
+            "takes a virtual machine in.",
+            set->id.name()),
+        "virtualMachineScaleSet.id"));
+  }
+  TRY(check_group_stays(draft.change, *id));
+  if (!set->operation.empty() && set->provisioning == "Deleting") {
+    return fail(arm::resource_not_found(*id));
+  }
+  const auto capacity = int_at(set->sku, "capacity");
+  if (capacity >= instances_max) {
+    return fail(arm::out_of_range("sku.capacity", capacity + 1, 0, instances_max));
+  }
+  if (set->sku.is_null()) set->sku = JsonObject();
+  set_path(set->sku, "capacity", capacity + 1);
+  TRY(draft.change.put(*set));
+  set_path(draft.wanted.properties, "virtualMachineScaleSet.id", set->id.text());
+  set_path(draft.wanted.internal, "member", set->id.text());
+  return {};
+}
+
+Result<> leave_set(model::Change& change, const model::Resource& machine) {
+  auto text = string_at(machine.internal, "set");
+  if (text.empty()) text = string_at(machine.internal, "member");
+  const auto id = arm::ResourceId::parse(text);
+  if (!id) return {};
+  auto set = TRY(change.find(*id));
+  if (!set || set->provisioning == "Deleting") return {};
+  const auto capacity = int_at(set->sku, "capacity");
+  if (capacity == 0) return {};
+  set_path(set->sku, "capacity", capacity - 1);
+  return change.put(*set);
+}
+
+}  // namespace pinaco::provider

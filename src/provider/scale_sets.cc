@@ -1,0 +1,299 @@
+// Microsoft.Compute/virtualMachineScaleSets: the members, and what a set may become.
+#include "provider/scale_sets.h"
+
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "provider/galleries.h"
+#include "provider/schema.h"
+
+namespace pinaco::provider {
+namespace {
+
+using enum Shape;
+using enum Access;
+
+constexpr std::string_view caching = "None|ReadOnly|ReadWrite";
+constexpr std::size_t sets_max = 2500;  // of a subscription in a region
+
+#define PROFILE "virtualMachineProfile."
+#define DISK PROFILE "storageProfile.osDisk."
+#define DATA PROFILE "storageProfile.dataDisks[]."
+constexpr Member members[] = {
+    {"orchestrationMode", text, fixed, "2020-12-01", "Uniform|Flexible"},
+    {"singlePlacementGroup", boolean, changeable},
+    {"overprovision", boolean, changeable},
+    {"doNotRunExtensionsOnOverprovisionedVMs", boolean, changeable},
+    {"platformFaultDomainCount", number, fixed},
+    {"zoneBalance", boolean, fixed},
+    {"upgradePolicy", object, changeable},
+    {"upgradePolicy.mode", text, changeable, "", "Automatic|Manual|Rolling"},
+    {"upgradePolicy.rollingUpgradePolicy", object, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.maxBatchInstancePercent", number, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.maxUnhealthyInstancePercent", number, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.maxUnhealthyUpgradedInstancePercent", number, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches", text, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.enableCrossZoneUpgrade", boolean, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.prioritizeUnhealthyInstances", boolean, changeable},
+    {"upgradePolicy.rollingUpgradePolicy.rollbackFailedInstancesOnPolicyBreach", boolean,
+     changeable},
+    {"upgradePolicy.rollingUpgradePolicy.maxSurge", boolean, changeable},
+    {"upgradePolicy.automaticOSUpgradePolicy", object, changeable},
+    {"upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade", boolean, changeable},
+    {"upgradePolicy.automaticOSUpgradePolicy.disableAutomaticRollback", boolean, changeable},
+    {"upgradePolicy.automaticOSUpgradePolicy.useRollingUpgradePolicy", boolean, changeable},
+    {"automaticRepairsPolicy", free, changeable},
+    {"scaleInPolicy", object, changeable},
+    {"scaleInPolicy.rules", list, changeable},
+    {"scaleInPolicy.rules[]", text, changeable, "", "Default|OldestVM|NewestVM"},
+    {"scaleInPolicy.forceDeletion", boolean, changeable},
+    {"additionalCapabilities", free, changeable},
+    {"proximityPlacementGroup", free, changeable},
+    {"constrainedMaximumCapacity", boolean, changeable},
+    {"spotRestorePolicy", free, changeable},
+    {"priorityMixPolicy", free, changeable},
+    {"virtualMachineProfile", object, changeable},
+    {PROFILE "osProfile", object, changeable},
+    {PROFILE "osProfile.computerNamePrefix", text, changeable},
+    {PROFILE "osProfile.adminUsername", text, changeable},
+    {PROFILE "osProfile.adminPassword", text, changeable},
+    {PROFILE "osProfile.customData", free, changeable},
+    {PROFILE "osProfile.secrets", list, changeable},
+    {PROFILE "osProfile.secrets[]", free, changeable},
+    {PROFILE "osProfile.allowExtensionOperations", boolean, changeable},
+    {PROFILE "osProfile.requireGuestProvisionSignal", boolean, changeable},
+    {PROFILE "osProfile.linuxConfiguration", object, changeable},
+    {PROFILE "osProfile.linuxConfiguration.disablePasswordAuthentication", boolean, changeable},
+    {PROFILE "osProfile.linuxConfiguration.provisionVMAgent", boolean, changeable},
+    {PROFILE "osProfile.linuxConfiguration.enableVMAgentPlatformUpdates", boolean, changeable},
+    {PROFILE "osProfile.linuxConfiguration.patchSettings", free, changeable},
+    {PROFILE "osProfile.linuxConfiguration.ssh", object, changeable},
+    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys", list, changeable},
+    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys[]", object, changeable},
+    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys[].path", text, changeable},
+    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys[].keyData", text, changeable},
+    {PROFILE "osProfile.windowsConfiguration", free, changeable},
+    {PROFILE "storageProfile", object, changeable},
+    {PROFILE "storageProfile.imageReference", object, changeable},
+    {PROFILE "storageProfile.imageReference.id", text, changeable},
+    {PROFILE "storageProfile.imageReference.publisher", text, changeable},
+    {PROFILE "storageProfile.imageReference.offer", text, changeable},
+    {PROFILE "storageProfile.imageReference.sku", text, changeable},
+    {PROFILE "storageProfile.imageReference.version", text, changeable},
+    {PROFILE "storageProfile.imageReference.exactVersion", text, read_only},
+    {PROFILE "storageProfile.imageReference.sharedGalleryImageId", text, changeable, "2021-07-01"},
+    {PROFILE "storageProfile.imageReference.communityGalleryImageId", text, changeable,
+     "2021-11-01"},
+    {PROFILE "storageProfile.osDisk", object, changeable},
+    {DISK "name", text, changeable},
+    {DISK "osType", text, changeable, "", "Windows|Linux"},
+    {DISK "createOption", text, changeable, "", "FromImage|Empty|Attach"},
+    {DISK "caching", text, changeable, "", caching},
+    {DISK "diskSizeGB", number, changeable},
+    {DISK "deleteOption", text, changeable, "", "Delete|Detach"},
+    {DISK "writeAcceleratorEnabled", boolean, changeable},
+    {DISK "managedDisk", object, changeable},
+    {DISK "managedDisk.storageAccountType", text, changeable},
+    {PROFILE "storageProfile.dataDisks", list, changeable},
+    {PROFILE "storageProfile.dataDisks[]", object, changeable},
+    {DATA "lun", number, changeable},
+    {DATA "name", text, changeable},
+    {DATA "createOption", text, changeable, "", "FromImage|Empty|Attach"},
+    {DATA "caching", text, changeable, "", caching},
+    {DATA "diskSizeGB", number, changeable},
+    {DATA "deleteOption", text, changeable, "", "Delete|Detach"},
+    {DATA "writeAcceleratorEnabled", boolean, changeable},
+    {DATA "managedDisk", object, changeable},
+    {DATA "managedDisk.storageAccountType", text, changeable},
+    {PROFILE "storageProfile.diskControllerType", text, changeable},
+    {PROFILE "networkProfile", object, changeable},
+    {PROFILE "networkProfile.networkApiVersion", text, changeable},
+    {PROFILE "networkProfile.networkInterfaceConfigurations", free, changeable},
+    {PROFILE "diagnosticsProfile", object, changeable},
+    {PROFILE "diagnosticsProfile.bootDiagnostics", object, changeable},
+    {PROFILE "diagnosticsProfile.bootDiagnostics.enabled", boolean, changeable},
+    {PROFILE "diagnosticsProfile.bootDiagnostics.storageUri", text, changeable},
+    {PROFILE "licenseType", text, changeable},
+    {PROFILE "priority", text, fixed, "", "Regular|Low|Spot"},
+    {PROFILE "evictionPolicy", text, fixed},
+    {PROFILE "billingProfile", free, changeable},
+    {PROFILE "scheduledEventsProfile", free, changeable},
+    {PROFILE "securityProfile", object, changeable},
+    {PROFILE "securityProfile.encryptionAtHost", boolean, changeable},
+    {PROFILE "userData", free, changeable, "2021-03-01"},
+    {PROFILE "timeCreated", text, read_only},
+    {"uniqueId", text, read_only},
+    {"timeCreated", text, read_only, "2021-11-01"},
+    {"provisioningState", text, read_only},
+};
+#undef DATA
+#undef DISK
+#undef PROFILE
+constexpr Schema schema{members};
+
+Result<> check_name(std::string_view name) {
+  bool good = !name.empty() && name.size() <= 64;
+  for (const char c : name) {
+    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    good = good && (word || c == '-' || c == '_' || c == '.');
+  }
+  good = good && name.front() != '_' && name.front() != '-' && name.front() != '.' &&
+         name.back() != '.' && name.back() != '-';
+  if (good) return {};
+  return fail(arm::invalid_parameter(
+      "vmScaleSetName",
+      "The name of a scale set has 1 to 64 letters, digits, '.', '_' and '-', begins with a "
+      "letter or digit and does not end with '.' or '-'."));
+}
+
+// Percentages and pauses of rolling upgrades.
+Result<> check_upgrade_policy(Json& properties) {
+  const auto default_to = [&](std::string_view member, Json value) {
+    const auto path = fmt::format("upgradePolicy.{}", member);
+    if (find_path(properties, path) == nullptr) set_path(properties, path, std::move(value));
+  };
+  default_to("mode", "Manual");
+  if (string_at(properties, "upgradePolicy.mode") == "Rolling") {
+    default_to("rollingUpgradePolicy.maxBatchInstancePercent", 20);
+    default_to("rollingUpgradePolicy.maxUnhealthyInstancePercent", 20);
+    default_to("rollingUpgradePolicy.maxUnhealthyUpgradedInstancePercent", 20);
+    default_to("rollingUpgradePolicy.pauseTimeBetweenBatches", "PT0S");
+  }
+  for (const char* member : {"maxBatchInstancePercent", "maxUnhealthyInstancePercent",
+                             "maxUnhealthyUpgradedInstancePercent"}) {
+    const auto path = fmt::format("upgradePolicy.rollingUpgradePolicy.{}", member);
+    if (find_path(properties, path) == nullptr) continue;
+    const auto value = int_at(properties, path);
+    const std::int64_t least = member[3] == 'B' ? 5 : 0;
+    if (value < least || value > 100) return fail(arm::out_of_range(path, value, least, 100));
+  }
+  const auto pause =
+      string_at(properties, "upgradePolicy.rollingUpgradePolicy.pauseTimeBetweenBatches");
+  if (!pause.empty() && !parse_duration(pause)) {
+    return fail(arm::invalid_parameter(
+        "pauseTimeBetweenBatches",
+        fmt::format("'{}' is not a duration in ISO 8601, such as PT30S or PT5M.",
+                    pause.substr(0, 60))));
+  }
+  return {};
+}
+
+Result<std::int64_t> capacity_of(const Draft& draft) {
+  const Json* said = find_path(draft.wanted.sku, "capacity");
+  if (said == nullptr) return 0;
+  const auto capacity = int_at(draft.wanted.sku, "capacity", -1);
+  if (capacity < 0 || capacity > instances_max) {
+    return fail(arm::out_of_range("sku.capacity", capacity, 0, instances_max));
+  }
+  return capacity;
+}
+
+Result<const MachineSize*> size_of_set(const Draft& draft) {
+  const auto name = string_at(draft.wanted.sku, "name");
+  if (name.empty()) return fail(arm::missing_parameter("sku.name"));
+  if (const auto* size = draft.call.world.find_size(name)) return size;
+  return fail(arm::invalid_parameter(
+      "sku.name",
+      fmt::format("The requested VM size {} is not available in the current region. The sizes "
+                  "available are listed by GET …/locations/{}/vmSizes.",
+                  name.substr(0, 80), draft.wanted.location)));
+}
+
+Result<> prepare(Draft& draft) {
+  const bool fresh = !draft.current || !bool_at(draft.current->internal, "created");
+  Json& properties = draft.wanted.properties;
+  const auto default_to = [&](std::string_view path, Json value) {
+    if (find_path(properties, path) == nullptr) set_path(properties, path, std::move(value));
+  };
+  if (fresh) {
+    TRY(check_quota(draft, "virtualMachineScaleSets", "virtualMachineScaleSets", sets_max));
+    draft.wanted.internal = JsonObject{{"next", 0}};
+    default_to("orchestrationMode", "Uniform");
+    default_to("uniqueId", Json(draft.change.random().uuid()));
+    set_path(properties, "timeCreated", to_iso8601(draft.change.now()));
+    set_path(draft.wanted.internal, "created", true);  // what fails is there, to be looked at
+  } else {
+    for (const char* kept : {"orchestrationMode", "uniqueId", "timeCreated"}) {
+      const Json* before = find_path(draft.current->properties, kept);
+      if (before != nullptr) set_path(properties, kept, *before);
+    }
+  }
+  TRY(check_upgrade_policy(properties));
+  const bool flexible = is_flexible(draft.wanted);
+  const auto capacity = TRY(capacity_of(draft));
+  const std::int64_t before = fresh ? 0 : int_at(draft.current->sku, "capacity");
+  default_to("singlePlacementGroup", !flexible && capacity <= instances_of_one_group_max);
+  default_to("overprovision", false);
+  default_to("platformFaultDomainCount", flexible ? 1 : 5);
+  // osRollingUpgrade: the image is looked up again.
+  const bool refresh = draft.call.parts.contains("refresh");
+  draft.task = "update_scale_set";
+  if (find_path(properties, "virtualMachineProfile") == nullptr) {
+    if (!flexible) return fail(arm::missing_parameter("virtualMachineProfile"));
+    // A group of machines that say that they belong to it.
+    if (capacity > before) {
+      return fail(arm::invalid_parameter(
+          "sku.capacity", "A scale set without a virtualMachineProfile makes no machines."));
+    }
+    erase_path(draft.wanted.internal, "model");
+    return {};
+  }
+  if (bool_at(properties, "singlePlacementGroup") && capacity > instances_of_one_group_max) {
+    return fail(arm::out_of_range("sku.capacity", capacity, 0, instances_of_one_group_max));
+  }
+  const auto* size = TRY(size_of_set(draft));
+  set_path(draft.wanted.sku, "name", size->name);
+  if (string_at(draft.wanted.sku, "tier").empty()) set_path(draft.wanted.sku, "tier", "Standard");
+  set_path(draft.wanted.sku, "capacity", capacity);
+  TRY(prepare_model(draft, *size, capacity, capacity > before || refresh));
+  if (refresh) set_path(draft.input, "upgrade", "Rolling");
+  return {};
+}
+
+// Machines that stay must not lose what they were made with.
+void show_set(const Call&, const model::Resource&, JsonObject& properties) {
+  Json* profile = properties.if_contains("virtualMachineProfile");
+  if (profile != nullptr) erase_path(*profile, "osProfile.adminPassword");
+}
+
+constexpr Action actions[] = {
+    {"start", "start/action", "", start_set},
+    {"powerOff", "powerOff/action", "", power_off_set},
+    {"deallocate", "deallocate/action", "", deallocate_set},
+    {"restart", "restart/action", "", restart_set},
+    {"redeploy", "redeploy/action", "", restart_set},
+    {"reimage", "reimage/action", "", reimage_set},
+    {"reimageall", "reimageAll/action", "", reimage_all_of_set},
+    {"manualupgrade", "manualUpgrade/action", "", upgrade_set},
+    {"delete", "delete/action", "", delete_of_set},
+    {"osRollingUpgrade", "osRollingUpgrade/action", "", start_rolling_upgrade},
+};
+
+}  // namespace
+
+bool is_flexible(const model::Resource& set) {
+  return string_at(set.properties, "orchestrationMode") == "Flexible";
+}
+
+const ResourceType scale_sets{
+    .provider = "Microsoft.Compute",
+    .type = "virtualMachineScaleSets",
+    .api_versions = compute_api_versions(),
+    .patch_since = "2015-06-15",
+    .label = "vmScaleSet",
+    .surface = "operations",
+    .created_status = 201,
+    .output = false,
+    .schema = &schema,
+    .check_name = check_name,
+    .prepare = prepare,
+    .removing = nullptr,
+    .show = show_set,
+    .actions = actions,
+    .placed = true,
+    .with_children = true,
+    .remove_task = "delete_scale_set",
+};
+
+}  // namespace pinaco::provider

@@ -1,0 +1,41 @@
+// Scale sets: as many instances as were asked for, each a machine like any other. Inside this room
+// only.
+//
+// A set's operation is a loop over rows that may be cut anywhere: it looks at what there is, does
+// the next step and comes again until nothing is left to do.
+#pragma once
+
+#include "work/guests.h"
+
+namespace pinaco::work {
+
+// scale_stamp.cc: makes rows of up to `wanted` instances in one transaction, from the set's model.
+// They are "Creating": each with an operation of its own, or, where machines are simulated, under
+// the set's. How many were made; never none when some are wanted.
+Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operation,
+                                    std::size_t wanted);
+// Starts at once those that are under the set's operation, when nothing really runs.
+Result<> start_simulated(Bench& bench, const model::Operation& operation,
+                         const std::vector<model::Resource>& instances);
+
+// scale_deeds.cc: starts `task` on each that has not had it by this operation, and comes again
+// until all have ended it. The first failure is the answer, once all have ended.
+struct Deed {
+  std::string task;
+  Json input = JsonObject();
+};
+Result<> do_to_each(Bench& bench, const model::Operation& operation,
+                    const std::vector<model::Resource>& instances, const Deed& deed);
+
+// scale_upgrade.cc: brings instances to the set's model, all at once or in batches.
+Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
+                           const model::Resource& set, bool rolling);
+
+// scale_removal.cc: of uniform sets, as remove_machine() does, but many in a transaction.
+Result<> remove_instances(Bench& bench, const std::vector<model::Resource>& instances,
+                          const std::string& operation);
+
+// The rows of a set's instances.
+Result<std::vector<model::Resource>> read_instances(Bench& bench, const model::Resource& set);
+
+}  // namespace pinaco::work

@@ -1,0 +1,325 @@
+// Instances from the model of their set: rows of a machine, its disks, its network interface and
+// its public address, with names, numbers and addresses of their own.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "work/scale_sets.h"
+
+namespace pinaco::work {
+namespace {
+
+constexpr std::size_t writes_a_step = 800;  // a transaction has at most 1,000
+constexpr std::size_t simulated_a_step = 200;
+
+std::string base36(std::int64_t number, std::size_t width) {
+  std::string text;
+  for (; number > 0; number /= 36) {
+    const auto digit = static_cast<int>(number % 36);
+    text += static_cast<char>(digit < 10 ? '0' + digit : 'a' + digit - 10);
+  }
+  text.resize(std::max(width, text.size()), '0');
+  std::ranges::reverse(text);
+  return text;
+}
+
+// Where the addresses of new instances come from, within one transaction.
+struct Addresses {
+  Ipv4Network network;
+  std::set<std::uint32_t> taken;
+  std::uint32_t from = 0;
+};
+
+Result<Addresses> addresses_of(const model::View& view, const model::Resource& set) {
+  const auto id = TRY(arm::ResourceId::parse(string_at(set.internal, "model.card.subnet")));
+  const auto subnet = TRY(view.get(id));
+  const auto network = parse_ipv4_network(model::subnet_prefix(subnet));
+  if (!network) return fail(Kind::corrupt, "The subnet has no prefix.");
+  auto taken = TRY(model::addresses_in(view, id, set.id));
+  return Addresses{.network = *network, .taken = std::move(taken)};
+}
+
+class Stamp {
+ public:
+  Stamp(Bench& bench, model::Change& change, const model::Operation& operation,
+        model::Resource& set)
+      : bench_(bench), change_(change), operation_(operation), set_(set) {
+    flexible_ = string_at(set.properties, "orchestrationMode") == "Flexible";
+  }
+
+  Result<> make(Addresses& addresses) {
+    const auto number = int_at(set_.internal, "next");
+    set_path(set_.internal, "next", number + 1);
+    machine_ = TRY(model::resource_from(*find_path(set_.internal, "model.machine")));
+    const std::string suffix = change_.random().hex(4);
+    machine_.id = flexible_ ? set_.id : set_.id.child("virtualMachines", std::to_string(number));
+    name_ = fmt::format("{}_{}", set_.id.name(), flexible_ ? suffix : std::to_string(number));
+    if (flexible_) {
+      machine_.id.types = {"virtualMachines"};
+      machine_.id.names = {name_};
+      if (TRY(change_.find(machine_.id))) return make(addresses);  // the next number
+      set_path(machine_.properties, "virtualMachineScaleSet.id", set_.id.text());
+    }
+    fill(number);
+    TRY(put_disks(number));
+    TRY(put_card(addresses, suffix));
+    if (bench_.host->options().simulated) {
+      machine_.operation = operation_.id;
+    } else {
+      const auto mine = TRY(change_.start(model::Operation{.resource = machine_.id,
+                                                           .task = "create_machine",
+                                                           .surface = "operations",
+                                                           .location = machine_.location}));
+      machine_.operation = mine.id;
+      set_path(machine_.internal, "by", mine.id);
+    }
+    set_path(machine_.internal, "deed", operation_.id);
+    return change_.put(machine_);
+  }
+
+ private:
+  void fill(std::int64_t number) {
+    machine_.location = set_.location;
+    machine_.tags = set_.tags;
+    machine_.created = change_.now();
+    machine_.provisioning = "Creating";
+    if (set_.zones.is_array() && !set_.zones.get_array().empty()) {
+      const auto& zones = set_.zones.get_array();
+      machine_.zones = JsonArray{zones[static_cast<std::size_t>(number) % zones.size()]};
+    }
+    machine_.sku = flexible_ ? Json(nullptr) : set_.sku;
+    if (machine_.sku.is_object()) machine_.sku.get_object().erase("capacity");
+    Json& properties = machine_.properties;
+    if (find_path(properties, "osProfile") != nullptr) {
+      const auto prefix =
+          string_at(set_.properties, "virtualMachineProfile.osProfile.computerNamePrefix");
+      set_path(properties, "osProfile.computerName",
+               fmt::format("{}{}", prefix, base36(number, 6)));
+    }
+    if (const Json* diagnostics =
+            find_path(set_.properties, "virtualMachineProfile.diagnosticsProfile")) {
+      set_path(properties, "diagnosticsProfile", *diagnostics);
+    }
+    set_path(properties, "vmId", change_.random().uuid());
+    set_path(properties, "timeCreated", to_iso8601(change_.now()));
+    Json& internal = machine_.internal;
+    set_path(internal, "power", "starting");
+    set_path(internal, "generalized", false);
+    set_path(internal, "created", true);
+    set_path(internal, "set", set_.id.text());
+    set_path(internal, "model", int_at(set_.internal, "model.number"));
+    if (flexible_) return;
+    set_path(internal, "name", name_);
+    set_path(internal, "instanceId", std::to_string(number));
+  }
+
+  Result<> put_disks(std::int64_t number) {
+    const std::string stem =
+        flexible_ ? name_ : fmt::format("{}_{}_{}", set_.id.name(), set_.id.name(), number);
+    JsonArray data;
+    if (const Json* list = find_path(machine_.properties, "storageProfile.dataDisks")) {
+      data = list->get_array();
+    }
+    for (const Json& each : find_path(set_.internal, "model.disks")->get_array()) {
+      const std::string slot(string_at(each, "slot"));
+      auto disk = TRY(model::resource_from(*find_path(each, "row")));
+      const auto hex = change_.random().hex(16);
+      Json* shown = nullptr;
+      if (slot == "os") {
+        disk.id.names = {fmt::format("{}_OsDisk_1_{}", stem.substr(0, 38), hex)};
+      } else {
+        std::size_t at = 0;
+        while (at < data.size() && fmt::format("lun{}", int_at(data[at], "lun")) != slot) at++;
+        if (at == data.size()) return fail(Kind::corrupt, "The model has a disk without a place.");
+        shown = &data[at];
+        disk.id.names = {fmt::format("{}_disk{}_{}", stem.substr(0, 38), at + 2, hex)};
+      }
+      const auto unique = change_.random().uuid();
+      disk.created = change_.now();
+      disk.tags = machine_.tags;
+      disk.zones = machine_.zones;
+      set_path(disk.properties, "uniqueId", unique);
+      set_path(disk.properties, "timeCreated", to_iso8601(change_.now()));
+      set_path(disk.properties, "diskState", "Attached");
+      set_path(disk.internal, "machine", JsonObject{{"id", machine_.id.text()}, {"slot", slot}});
+      set_path(disk.internal, "managedBy", machine_.id.text());
+      set_path(disk.internal, "overlays",
+               JsonArray{Json(bench_.host->new_overlay_path(unique, change_.random()))});
+      TRY(change_.put(disk));
+      const auto show = [&](Json& entry) {
+        set_path(entry, "name", disk.id.name());
+        set_path(entry, "managedDisk.id", disk.id.text());
+        set_path(entry, "deleteOption", "Delete");
+      };
+      if (shown != nullptr) {
+        show(*shown);
+      } else {
+        Json os = *find_path(machine_.properties, "storageProfile.osDisk");
+        show(os);
+        set_path(machine_.properties, "storageProfile.osDisk", std::move(os));
+      }
+    }
+    set_path(machine_.properties, "storageProfile.dataDisks", std::move(data));
+    return {};
+  }
+
+  Result<> put_card(Addresses& addresses, const std::string& suffix) {
+    const Json& model = *find_path(set_.internal, "model.card");
+    const auto private_address =
+        model::free_address(addresses.network, addresses.taken, addresses.from);
+    if (!private_address) {
+      return fail(arm::error(
+          Kind::conflict, "SubnetIsFull",
+          fmt::format("Subnet {} does not have enough capacity for the instances of the scale set "
+                      "{}. Make it larger, or lower sku.capacity.",
+                      string_at(model, "subnet"), set_.id.name())));
+    }
+    addresses.taken.insert(*private_address);
+    addresses.from = *private_address + 1;
+    const std::string name(string_at(model, "name"));
+    model::Resource card{.id = machine_.id, .location = set_.location, .created = change_.now()};
+    if (flexible_) {
+      card.id.provider = "Microsoft.Network";
+      card.id.types = {"networkInterfaces"};
+      card.id.names = {fmt::format("{}-{}", name, suffix)};
+    } else {
+      card.id = machine_.id.child("networkInterfaces", name);
+    }
+    const std::string configuration(string_at(model, "configuration"));
+    const auto within = fmt::format("{}/ipConfigurations/{}", card.id.text(), configuration);
+    JsonObject address{{"privateIPAddress", to_ipv4(*private_address)},
+                       {"privateIPAllocationMethod", "Dynamic"},
+                       {"privateIPAddressVersion", "IPv4"},
+                       {"primary", true},
+                       {"subnet", JsonObject{{"id", string_at(model, "subnet")}}},
+                       {"provisioningState", "Succeeded"}};
+    if (const auto wanted = string_at(model, "address"); !wanted.empty()) {
+      const auto row = TRY(put_address(card.id, within, std::string(wanted), suffix));
+      address["publicIPAddress"] = JsonObject{{"id", row}};
+    }
+    const auto digits = change_.random().hex(3);
+    card.properties = JsonObject{
+        {"ipConfigurations",
+         JsonArray{JsonObject{
+             {"name", configuration}, {"id", within}, {"properties", std::move(address)}}}},
+        {"macAddress", to_upper(fmt::format("00-0D-3A-{}-{}-{}", digits.substr(0, 2),
+                                            digits.substr(2, 2), digits.substr(4, 2)))},
+        {"primary", true},
+        {"enableAcceleratedNetworking", false},
+        {"enableIPForwarding", false},
+        {"nicType", "Standard"},
+        {"resourceGuid", change_.random().uuid()},
+        {"virtualMachine", JsonObject{{"id", machine_.id.text()}}}};
+    if (const auto group = string_at(model, "group"); !group.empty()) {
+      set_path(card.properties, "networkSecurityGroup.id", group);
+    }
+    set_path(card.internal, "created", true);
+    TRY(change_.put(card));
+    set_path(machine_.properties, "networkProfile.networkInterfaces",
+             JsonArray{JsonObject{
+                 {"id", card.id.text()},
+                 {"properties", JsonObject{{"primary", true}, {"deleteOption", "Delete"}}}}});
+    return {};
+  }
+
+  // Its number comes when the machine starts.
+  Result<std::string> put_address(const arm::ResourceId& card, const std::string& configuration,
+                                  const std::string& name, const std::string& suffix) {
+    model::Resource address{.id = card, .location = set_.location, .created = change_.now()};
+    if (flexible_) {
+      address.id.types = {"publicIPAddresses"};
+      address.id.names = {fmt::format("{}-{}", name, suffix)};
+    } else {
+      const auto slash = configuration.rfind('/');
+      address.id = card.child("ipConfigurations", configuration.substr(slash + 1))
+                       .child("publicIPAddresses", name);
+    }
+    address.properties = JsonObject{{"publicIPAllocationMethod", "Dynamic"},
+                                    {"publicIPAddressVersion", "IPv4"},
+                                    {"idleTimeoutInMinutes", 4},
+                                    {"resourceGuid", change_.random().uuid()},
+                                    {"ipConfiguration", JsonObject{{"id", configuration}}}};
+    set_path(address.internal, "created", true);
+    TRY(change_.put(address));
+    return address.id.text();
+  }
+
+  Bench& bench_;
+  model::Change& change_;
+  const model::Operation& operation_;
+  model::Resource& set_;
+  bool flexible_ = false;
+  model::Resource machine_;
+  std::string name_;
+};
+
+}  // namespace
+
+Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operation,
+                                    std::size_t wanted) {
+  std::size_t made = 0;
+  TRY(bench.model.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
+    auto set = TRY(change.get(operation.resource));
+    if (set.operation != operation.id) {
+      return fail(Kind::cancelled, "Another operation took the set over.");
+    }
+    auto addresses = TRY(addresses_of(change, set));
+    const auto disks = find_path(set.internal, "model.disks")->get_array().size();
+    // Machine, card, address, operation and its place in the queue.
+    made = std::min(wanted, writes_a_step / (5 + disks));
+    Stamp stamp(bench, change, operation, set);
+    for (std::size_t i = 0; i < made; i++) TRY(stamp.make(addresses));
+    return change.put(set);
+  }));
+  return made;
+}
+
+namespace {
+
+Result<> start_one(Bench& bench, const arm::ResourceId& id) {
+  auto guest = TRY(read_guest(bench, id));
+  const auto held = bench.host->lock(guest.id);
+  TRY(enter_replica(bench, guest));
+  const auto started = [&]() -> Result<> {
+    return bench.host->hypervisor().start(TRY(ready_to_start(bench, guest, true)));
+  }();
+  bench.host->replicas().leave(guest.id);
+  return started;
+}
+
+}  // namespace
+
+Result<> start_simulated(Bench& bench, const model::Operation& operation,
+                         const std::vector<model::Resource>& instances) {
+  std::optional<Error> worst;
+  for (std::size_t at = 0; at < instances.size(); at += simulated_a_step) {
+    if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
+    const auto end = std::min(instances.size(), at + simulated_a_step);
+    std::set<std::string> failed;
+    for (std::size_t i = at; i < end; i++) {
+      const auto started = start_one(bench, instances[i].id);
+      if (started) continue;
+      if (is_later(started.error())) return started;
+      failed.insert(instances[i].id.key());
+      if (!worst) worst = started.error();
+    }
+    TRY(bench.model.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
+      for (std::size_t i = at; i < end; i++) {
+        auto row = TRY(change.find(instances[i].id));
+        if (!row || row->operation != operation.id) continue;
+        const bool good = !failed.contains(row->id.key());
+        set_path(row->internal, "power", good ? "running" : "stopped");
+        set_path(row->internal, "simulated", true);
+        row->provisioning = good ? "Succeeded" : "Failed";
+        row->operation.clear();
+        TRY(change.put(*row));
+      }
+      return {};
+    }));
+  }
+  if (worst) return fail(std::move(*worst));
+  return {};
+}
+
+}  // namespace pinaco::work

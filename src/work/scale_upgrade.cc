@@ -1,0 +1,220 @@
+// Instances follow their set's model: reimaged one by one, all at once, or in batches with pauses;
+// what is refused or fails too often stops a rolling upgrade.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "os/files.h"
+#include "work/scale_sets.h"
+
+namespace pinaco::work {
+namespace {
+
+bool is_old(const model::Resource& set, const model::Resource& instance) {
+  return int_at(instance.internal, "model") != int_at(set.internal, "model.number");
+}
+
+bool is_protected(const model::Resource& instance) {
+  return bool_at(instance.properties, "protectionPolicy.protectFromScaleSetActions");
+}
+
+struct Progress {
+  std::int64_t successful = 0;
+  std::int64_t failed = 0;
+  std::int64_t working = 0;
+  std::int64_t pending = 0;
+};
+
+// What rollingUpgrades/latest shows.
+Result<> note(Bench& bench, const model::Operation& operation, const Progress& progress,
+              std::string_view code) {
+  return bench.model.change(
+      operation.resource.subscription, [&](model::Change& change) -> Result<> {
+        auto set = TRY(change.get(operation.resource));
+        const Json* policy = find_path(set.properties, "upgradePolicy.rollingUpgradePolicy");
+        const auto now = to_iso8601(change.now());
+        const bool goes_on = code == "RollingForward";
+        Json upgrade = JsonObject{
+            {"policy", policy == nullptr ? Json(JsonObject()) : *policy},
+            {"runningStatus", JsonObject{{"code", code},
+                                         {"startTime", to_iso8601(operation.start)},
+                                         {"lastAction", code == "Cancelled" ? "Cancel" : "Start"},
+                                         {"lastActionTime", now}}},
+            {"progress", JsonObject{{"successfulInstanceCount", progress.successful},
+                                    {"failedInstanceCount", progress.failed},
+                                    {"inProgressInstanceCount", progress.working},
+                                    {"pendingInstanceCount", progress.pending}}}};
+        if (goes_on && progress.working == 0) set_path(set.internal, "batchEnded", now);
+        if (!goes_on) {
+          erase_path(set.internal, "batchEnded");
+          erase_path(set.internal, "cancel");
+        }
+        set_path(set.internal, "upgrade", std::move(upgrade));
+        return change.put(set);
+      });
+}
+
+Result<> roll(Bench& bench, const model::Operation& operation, const model::Resource& set,
+              const std::vector<model::Resource>& instances) {
+  const std::string policy = "upgradePolicy.rollingUpgradePolicy.";
+  Progress progress;
+  std::vector<model::Resource> touched;
+  std::vector<model::Resource> waiting;
+  for (const auto& row : instances) {
+    if (row.provisioning == "Deleting" || is_protected(row)) continue;
+    if (string_at(row.internal, "deed") == operation.id) {
+      touched.push_back(row);
+      const bool works = !row.operation.empty();
+      const bool failed = row.provisioning == "Failed";
+      progress.working += works;
+      progress.failed += !works && failed;
+      progress.successful += !works && !failed;
+    } else if (is_old(set, row)) {
+      waiting.push_back(row);
+    }
+  }
+  progress.pending = static_cast<std::int64_t>(waiting.size());
+  const auto all = static_cast<std::int64_t>(touched.size() + waiting.size());
+  const Deed deed{.task = "reimage_machine", .input = JsonObject{{"onlyOld", true}}};
+  if (progress.working > 0) return do_to_each(bench, operation, touched, deed);
+  const auto bearable = int_at(set.properties, policy + "maxUnhealthyUpgradedInstancePercent", 20);
+  if (progress.failed * 100 > bearable * std::max<std::int64_t>(all, 1)) {
+    TRY(note(bench, operation, progress, "Faulted"));
+    return fail(
+        arm::error(Kind::conflict, "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
+                   fmt::format("Rolling Upgrade failed after exceeding the "
+                               "MaxUnhealthyUpgradedInstancePercent value ({}%) defined in the "
+                               "RollingUpgradePolicy: {} of {} instances failed.",
+                               bearable, progress.failed, all)));
+  }
+  if (bool_at(set.internal, "cancel")) return note(bench, operation, progress, "Cancelled");
+  if (waiting.empty()) return note(bench, operation, progress, "Completed");
+  if (find_path(set.internal, "batchEnded") == nullptr || touched.empty()) {
+    TRY(note(bench, operation, progress, "RollingForward"));
+  }
+  const auto pause = parse_duration(string_at(set.properties, policy + "pauseTimeBetweenBatches"));
+  const auto ended = parse_iso8601(string_at(set.internal, "batchEnded"));
+  if (!touched.empty() && pause && pause->count() > 0) {
+    if (!ended) return fail(later("The next batch comes after a pause."));
+    if (bench.model.clock().now() < *ended + *pause) {
+      return fail(later("The next batch comes after a pause."));
+    }
+  }
+  const auto percent = int_at(set.properties, policy + "maxBatchInstancePercent", 20);
+  const auto batch = std::clamp<std::int64_t>(
+      static_cast<std::int64_t>(instances.size()) * percent / 100, 1, progress.pending);
+  waiting.resize(static_cast<std::size_t>(batch));
+  progress.working = batch;
+  progress.pending -= batch;
+  TRY(note(bench, operation, progress, "RollingForward"));
+  TRY(bench.model.change(set.id.subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(set.id));
+    erase_path(row.internal, "batchEnded");
+    return change.put(row);
+  }));
+  return do_to_each(bench, operation, waiting, deed);
+}
+
+// The rows of an instance as its set's model has them now, with the disks as the image left them.
+Result<> renew_rows(Bench& bench, const model::Operation& operation, const Guest& guest,
+                    const model::Resource& set, bool all) {
+  const auto model = TRY(model::resource_from(*find_path(set.internal, "model.machine")));
+  return bench.model.change(set.id.subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(guest.row.id));
+    if (row.operation != operation.id) return fail(Kind::cancelled, "It was taken over.");
+    for (const char* member : {"hardwareProfile", "storageProfile.imageReference"}) {
+      if (const Json* value = find_path(model.properties, member)) {
+        set_path(row.properties, member, *value);
+      }
+    }
+    if (const Json* profile = find_path(model.properties, "osProfile")) {
+      Json mine = *profile;
+      set_path(mine, "computerName", string_at(row.properties, "osProfile.computerName"));
+      set_path(row.properties, "osProfile", std::move(mine));
+    }
+    for (const char* member : {"os", "size", "provisioning"}) {
+      if (const Json* value = find_path(model.internal, member)) {
+        set_path(row.internal, member, *value);
+      }
+    }
+    for (const char* gone : {"provisioned", "agent", "told", "trouble"}) {
+      erase_path(row.internal, gone);
+    }
+    set_path(row.internal, "model", int_at(set.internal, "model.number"));
+    set_path(row.internal, "renewed", operation.id);
+    for (const Json& each : find_path(set.internal, "model.disks")->get_array()) {
+      const auto slot = string_at(each, "slot");
+      if (slot != "os" && !all) continue;
+      const auto wanted = TRY(model::resource_from(*find_path(each, "row")));
+      for (const auto& held : guest.disks) {
+        if (held.slot != slot) continue;
+        auto disk = TRY(change.get(held.row.id));
+        const auto unique = change.random().uuid();
+        set_path(disk.properties, "uniqueId", unique);
+        for (const char* member : {"diskSizeGB", "diskSizeBytes", "creationData"}) {
+          if (const Json* value = find_path(wanted.properties, member)) {
+            set_path(disk.properties, member, *value);
+          }
+        }
+        set_path(disk.properties, "diskState", "Attached");
+        if (const Json* content = find_path(wanted.internal, "content")) {
+          set_path(disk.internal, "content", *content);
+        } else {
+          erase_path(disk.internal, "content");
+        }
+        set_path(disk.internal, "overlays",
+                 JsonArray{Json(bench.host->new_overlay_path(unique, change.random()))});
+        TRY(change.put(disk));
+      }
+    }
+    return change.put(row);
+  });
+}
+
+}  // namespace
+
+Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
+                           const model::Resource& set, bool rolling) {
+  auto instances = TRY(read_instances(bench, set));
+  // Members that were made elsewhere have no model to follow.
+  std::erase_if(instances, [](const auto& row) { return string_at(row.internal, "set").empty(); });
+  if (rolling) return roll(bench, operation, set, instances);
+  std::erase_if(instances, [&](const auto& row) {
+    const bool mine = string_at(row.internal, "deed") == operation.id;
+    return is_protected(row) || row.provisioning == "Deleting" || (!mine && !is_old(set, row));
+  });
+  return do_to_each(bench, operation, instances,
+                    {.task = "reimage_machine", .input = JsonObject{{"onlyOld", true}}});
+}
+
+Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
+  auto guest = TRY(read_guest(bench, operation.resource));
+  const auto set_id = arm::ResourceId::parse(string_at(guest.row.internal, "set"));
+  if (!set_id) {
+    return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                           fmt::format("'{}' was not made by a scale set and has no model to go "
+                                       "back to.",
+                                       name_of(guest.row))));
+  }
+  if (string_at(guest.row.internal, "renewed") != operation.id) {
+    const auto set = TRY(bench.model.get(*set_id));
+    const bool all = bool_at(operation.input, "all");
+    if (!bool_at(operation.input, "onlyOld") || is_old(set, guest.row)) {
+      const auto held = bench.host->lock(guest.id);
+      // With its console and firmware variables: a new machine has none.
+      TRY(bench.host->hypervisor().remove(guest.id));
+      guest = TRY(read_guest(bench, operation.resource));
+      TRY(renew_rows(bench, operation, guest, set, all));
+      for (const auto& disk : guest.disks) {
+        if (disk.slot != "os" && !all) continue;
+        TRY(drop_writes(bench, disk.row));
+      }
+    }
+  }
+  return bring_up(bench, operation);
+}
+
+}  // namespace pinaco::work
