@@ -1,5 +1,7 @@
 #include "model/machines.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "model/model.h"
 
@@ -34,6 +36,23 @@ Result<std::vector<Resource>> list_instances(const View& view, const Resource& s
     return !iequals(string_at(row.properties, "virtualMachineScaleSet.id"), id);
   });
   return machines;
+}
+
+Result<bool> preempt(Change& change, const Resource& row) {
+  constexpr std::string_view coming[] = {"create_machine", "start_machine", "reimage_machine",
+                                         "update_scale_set", "act_on_scale_set"};
+  auto running = TRY(change.find_operation(row.operation));
+  // Of one that has ended nothing comes any more.
+  if (!running || running->state != OperationState::in_progress) return true;
+  // An operation on a scale set is not an instance's to end.
+  if (running->resource != row.id || std::ranges::find(coming, running->task) == std::end(coming))
+    return false;
+  running->state = OperationState::failed;
+  running->end = change.now();
+  running->error_code = "OperationPreempted";
+  running->error_message = "The operation has been preempted by a more recent operation.";
+  TRY(change.put_operation(*running));
+  return true;
 }
 
 bool is_instance(const arm::ResourceId& id) {

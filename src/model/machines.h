@@ -11,6 +11,7 @@
 
 namespace pinaco::model {
 
+class Change;
 class View;
 struct Resource;
 
@@ -19,5 +20,9 @@ Result<std::vector<Resource>> list_machines(const View& view, const std::string&
 // The members of a scale set, those that are being deleted among them.
 Result<std::vector<Resource>> list_instances(const View& view, const Resource& set);
 bool is_instance(const arm::ResourceId& id);  // of a uniform set
+
+// A deletion need not wait until something has come to be: the operation on the row, if it is of
+// that kind, ends as preempted, and the row is free. False: it has to be waited for.
+Result<bool> preempt(Change& change, const Resource& row);
 
 }  // namespace pinaco::model

@@ -45,19 +45,6 @@ Result<> erase_children(model::Change& change, const arm::ResourceId& id) {
   return {};
 }
 
-// A worker that is to take something away need not wait until it has come to be.
-Result<> preempt(const ResourceType& type, model::Change& change, const model::Resource& row) {
-  auto running = TRY(change.find_operation(row.operation));
-  const bool coming =
-      running && (running->task == "create_machine" || running->task == "start_machine");
-  if (type.remove_task.empty() || !coming) return fail(busy_with(row));
-  running->state = model::OperationState::failed;
-  running->end = change.now();
-  running->error_code = "OperationPreempted";
-  running->error_message = "The operation has been preempted by a more recent operation.";
-  return change.put_operation(*running);
-}
-
 }  // namespace
 
 Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
@@ -68,7 +55,11 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
     more = false;
     const auto current = TRY(change.find(call.id));
     if (!current) return {};
-    if (!current->operation.empty()) TRY(preempt(type, change, *current));
+    // A worker that is to take something away need not wait until it has come to be.
+    if (!current->operation.empty() &&
+        (type.remove_task.empty() || !TRY(model::preempt(change, *current)))) {
+      return fail(busy_with(*current));
+    }
     const auto children = TRY(children_of(change, current->id));
     if (!children.empty() && !type.with_children) {
       return fail(arm::error(

@@ -21,19 +21,11 @@ std::string_view power_of(std::string_view task) {
 Result<bool> begin(model::Change& change, const model::Operation& operation,
                    const arm::ResourceId& id, const Deed& deed) {
   auto row = TRY(change.find(id));
-  if (!row || string_at(row->internal, "deed") == operation.id) return true;
+  if (!row || string_at(row->internal, "deed") == deed_of(operation, deed.task)) return true;
   if (!row->operation.empty()) {
-    auto running = TRY(change.find_operation(row->operation));
-    const bool coming = running && running->resource == row->id &&
-                        (running->task == "create_machine" || running->task == "start_machine");
-    if (deed.task != "delete_machine" || !coming) return false;
-    running->state = model::OperationState::failed;
-    running->end = change.now();
-    running->error_code = "OperationPreempted";
-    running->error_message = "The operation has been preempted by a more recent operation.";
-    TRY(change.put_operation(*running));
+    if (deed.task != "delete_machine" || !TRY(model::preempt(change, *row))) return false;
   }
-  set_path(row->internal, "deed", operation.id);
+  set_path(row->internal, "deed", deed_of(operation, deed.task));
   // There is nothing to switch off.
   if (deed.task == "power_off_machine" && string_at(row->internal, "power") == "deallocated") {
     TRY(change.put(*row));
@@ -64,6 +56,10 @@ Result<Error> failure_of(const model::View& view, const model::Resource& instanc
 
 }  // namespace
 
+std::string deed_of(const model::Operation& operation, std::string_view task) {
+  return fmt::format("{} {}", operation.id, task);
+}
+
 Result<> do_to_each(Bench& bench, const model::Operation& operation,
                     const std::vector<model::Resource>& instances, const Deed& deed) {
   bool waits = false;
@@ -74,7 +70,7 @@ Result<> do_to_each(Bench& bench, const model::Operation& operation,
     bool fresh = false;
     for (std::size_t i = at; i < end; i++) {
       const auto& row = instances[i];
-      const bool mine = string_at(row.internal, "deed") == operation.id;
+      const bool mine = string_at(row.internal, "deed") == deed_of(operation, deed.task);
       fresh = fresh || !mine;
       waits = waits || (mine && !row.operation.empty());
     }

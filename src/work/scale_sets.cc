@@ -94,7 +94,7 @@ Result<> fit_capacity(Bench& bench, const model::Operation& operation, const mod
   const auto capacity = int_at(set.sku, "capacity");
   std::vector<model::Resource> going;
   for (const auto& row : instances) {
-    const bool mine = string_at(row.internal, "deed") == operation.id;
+    const bool mine = string_at(row.internal, "deed") == deed_of(operation, "delete_machine");
     if (is_going(row) && mine) going.push_back(row);
   }
   if (live > capacity) {
@@ -123,7 +123,7 @@ Result<> bring_up_all(Bench& bench, const model::Operation& operation, const mod
     instances = TRY(read_instances(bench, set));
   }
   std::erase_if(instances, [&](const auto& row) {
-    return string_at(row.internal, "deed") != operation.id || is_going(row);
+    return string_at(row.internal, "deed") != deed_of(operation, "create_machine") || is_going(row);
   });
   return do_to_each(bench, operation, instances, {.task = "create_machine"});
 }
@@ -176,7 +176,7 @@ Result<> mark_for_removal(Bench& bench, const std::vector<model::Resource>& mach
       for (std::size_t i = at; i < end; i++) {
         auto row = TRY(change.find(machines[i].id));
         if (!row || row->operation == operation) continue;
-        if (!row->operation.empty()) {
+        if (!row->operation.empty() && !TRY(model::preempt(change, *row))) {
           return fail(Kind::busy,
                       fmt::format("'{}' has an operation in progress.", row->id.text()));
         }

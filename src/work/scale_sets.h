@@ -24,6 +24,8 @@ struct Deed {
   std::string task;
   Json input = JsonObject();
 };
+// What an instance remembers of it.
+std::string deed_of(const model::Operation& operation, std::string_view task);
 Result<> do_to_each(Bench& bench, const model::Operation& operation,
                     const std::vector<model::Resource>& instances, const Deed& deed);
 

@@ -74,7 +74,7 @@ class Stamp {
       machine_.operation = mine.id;
       set_path(machine_.internal, "by", mine.id);
     }
-    set_path(machine_.internal, "deed", operation_.id);
+    set_path(machine_.internal, "deed", deed_of(operation_, "create_machine"));
     return change_.put(machine_);
   }
 
@@ -277,9 +277,12 @@ Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operat
 
 namespace {
 
-Result<> start_one(Bench& bench, const arm::ResourceId& id) {
-  auto guest = TRY(read_guest(bench, id));
-  const auto held = bench.host->lock(guest.id);
+Result<> start_one(Bench& bench, const model::Operation& operation, const model::Resource& row) {
+  const auto held = bench.host->lock(string_at(row.properties, "vmId"));
+  if (!TRY(bench.model.find(row.id))) return {};
+  auto guest = TRY(read_guest(bench, row.id));
+  // A deletion may have taken it over.
+  if (guest.row.operation != operation.id) return {};
   TRY(enter_replica(bench, guest));
   const auto started = [&]() -> Result<> {
     return bench.host->hypervisor().start(TRY(ready_to_start(bench, guest, true)));
@@ -298,7 +301,7 @@ Result<> start_simulated(Bench& bench, const model::Operation& operation,
     const auto end = std::min(instances.size(), at + simulated_a_step);
     std::set<std::string> failed;
     for (std::size_t i = at; i < end; i++) {
-      const auto started = start_one(bench, instances[i].id);
+      const auto started = start_one(bench, operation, instances[i]);
       if (started) continue;
       if (is_later(started.error())) return started;
       failed.insert(instances[i].id.key());

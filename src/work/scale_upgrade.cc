@@ -65,7 +65,7 @@ Result<> roll(Bench& bench, const model::Operation& operation, const model::Reso
   std::vector<model::Resource> waiting;
   for (const auto& row : instances) {
     if (row.provisioning == "Deleting" || is_protected(row)) continue;
-    if (string_at(row.internal, "deed") == operation.id) {
+    if (string_at(row.internal, "deed") == deed_of(operation, "reimage_machine")) {
       touched.push_back(row);
       const bool works = !row.operation.empty();
       const bool failed = row.provisioning == "Failed";
@@ -183,7 +183,7 @@ Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
   std::erase_if(instances, [](const auto& row) { return string_at(row.internal, "set").empty(); });
   if (rolling) return roll(bench, operation, set, instances);
   std::erase_if(instances, [&](const auto& row) {
-    const bool mine = string_at(row.internal, "deed") == operation.id;
+    const bool mine = string_at(row.internal, "deed") == deed_of(operation, "reimage_machine");
     return is_protected(row) || row.provisioning == "Deleting" || (!mine && !is_old(set, row));
   });
   return do_to_each(bench, operation, instances,
