@@ -29,13 +29,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "app/region.h"
+#include "app/server_testing.h"
 #include "base/text.h"
 #include "format/format.h"
 #include "http/http.h"
@@ -59,17 +58,6 @@ std::vector<std::string> scripts() {
   std::ranges::sort(names);
   return names;
 }
-
-// The system's clock, which can be put forward.
-class LaterClock final : public Clock {
- public:
-  WallTime now() const override { return system_clock().now() + Seconds(later_.load()); }
-  SteadyTime steady() const override { return system_clock().steady(); }
-  void put_forward(std::int64_t seconds) { later_ += seconds; }
-
- private:
-  std::atomic<std::int64_t> later_ = 0;
-};
 
 class Conformance : public testing::TestWithParam<std::string> {
  protected:

@@ -68,6 +68,18 @@ TEST(Json, RefusesWhatIsAmbiguous) {
   EXPECT_FALSE(parse_json(std::string(1'000'000, '[')));
 }
 
+TEST(Json, WritingAMemberThatIsThereMovesNoOther) {
+  for (std::size_t size = 2; size < 20; size++) {
+    JsonObject object;
+    for (std::size_t i = 0; i < size; i++) object["m" + std::to_string(i)] = JsonObject{{"a", 1}};
+    Json json = std::move(object);
+    const Json* sibling = find_path(json, "m0");
+    set_path(json, "m1.a", 2);
+    set_path(json, "m1", 3);
+    EXPECT_EQ(find_path(json, "m0"), sibling) << size;
+  }
+}
+
 TEST(Json, PathsIgnoreCaseAndMissNothing) {
   Json json = *parse_json(R"({"Properties":{"x":{"y":7}}})");
   EXPECT_EQ(int_at(json, "properties.x.y"), 7);

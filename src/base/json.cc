@@ -99,11 +99,18 @@ void pretty(const Json& json, std::string& out, std::size_t depth) {
   }
 }
 
+// A member, made when it is not there. Looked for first: operator[] makes room for one more before
+// it looks, which moves all the others even where nothing is added.
+Json& member_of(JsonObject& object, std::string_view name) {
+  Json* there = object.if_contains(name);
+  return there != nullptr ? *there : object[name];
+}
+
 Json* make_parent(Json& json, std::vector<std::string_view>& parts) {
   Json* at = &json;
   for (std::size_t i = 0; i + 1 < parts.size(); i++) {
     if (!at->is_object()) *at = JsonObject();
-    at = &at->get_object()[parts[i]];
+    at = &member_of(at->get_object(), parts[i]);
   }
   if (!at->is_object()) *at = JsonObject();
   return at;
@@ -182,7 +189,7 @@ bool bool_at(const Json& json, std::string_view path, bool otherwise) {
 
 void set_value(Json& json, std::string_view path, Json value) {
   auto parts = split(path, '.');
-  make_parent(json, parts)->get_object()[parts.back()] = std::move(value);
+  member_of(make_parent(json, parts)->get_object(), parts.back()) = std::move(value);
 }
 
 void erase_path(Json& json, std::string_view path) {

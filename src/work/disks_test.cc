@@ -1,0 +1,152 @@
+// Disks of machines between their owners, and the overlays on this host.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "os/test_folder.h"
+#include "work/guests.h"
+
+namespace pinaco::work {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <typename T>
+T must(Result<T> result) {
+  EXPECT_TRUE(result) << (result ? "" : result.error().message);
+  return std::move(*result);
+}
+void must(const Result<>& result) {
+  EXPECT_TRUE(result) << (result ? "" : result.error().message);
+}
+
+constexpr const char* compute =
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/"
+    "Microsoft.Compute/";
+
+arm::ResourceId id_of(const std::string& below) {
+  return must(arm::ResourceId::parse(compute + below));
+}
+
+class Disks : public testing::Test {
+ protected:
+  Disks() {
+    os::TestFolder& folder = folder_;
+    fs::create_directory(folder / "overlays");
+    fs::create_directory(folder / "store");
+    auto packs = must(store::open_folder(folder / "store", system_clock()));
+    store::RegionOptions region{.name = "westeurope", .places = {}};
+    region.places.push_back({.zone = "", .name = "store", .packs = std::move(packs)});
+    depot_ = std::make_unique<Depot>(std::vector{must(store::Region::open(std::move(region)))},
+                                     must(Uploads::open(folder / "uploads")));
+    HostOptions host{.hypervisor = must(machine::open_none(folder / "guests")),
+                     .simulated = true,
+                     .disks = {},
+                     .disks_socket = folder / "d.sock",
+                     .folder = folder / "overlays"};
+    nbd::ServerOptions disks;
+    disks.unix_path = host.disks_socket;
+    host.disks = must(nbd::serve(disks));
+    host_ = std::make_unique<Host>(std::move(host));
+  }
+
+  Bench bench() {
+    return {.model = model_,
+            .depot = *depot_,
+            .options = options_,
+            .ending = ending_,
+            .host = host_.get()};
+  }
+
+  // A disk of 1 MiB that says whose it is, with these overlays noted.
+  void put_disk(const std::string& name, const std::string& machine,
+                const std::vector<std::string>& overlays = {}) {
+    model::Resource disk{.id = id_of("disks/" + name), .location = "westeurope"};
+    set_path(disk.properties, "uniqueId", "unique-" + name);
+    set_path(disk.properties, "diskSizeBytes", 1 << 20);
+    set_path(disk.properties, "diskState", machine.empty() ? "Unattached" : "Attached");
+    if (!machine.empty()) {
+      set_path(disk.internal, "machine.id", id_of("virtualMachines/" + machine).text());
+      set_path(disk.internal, "managedBy", id_of("virtualMachines/" + machine).text());
+    }
+    JsonArray list;
+    for (const auto& each : overlays) list.emplace_back(each);
+    if (!list.empty()) set_path(disk.internal, "overlays", std::move(list));
+    must(model_.change(disk.id.subscription,
+                       [&](model::Change& change) { return change.put(disk); }));
+  }
+  std::optional<model::Resource> disk(const std::string& name) {
+    return must(model_.find(id_of("disks/" + name)));
+  }
+
+  os::TestFolder folder_;
+  std::unique_ptr<kv::Kv> kv_ = kv::open_memory();
+  model::Model model_{*kv_, system_clock(), system_random()};
+  WorkerOptions options_;
+  std::atomic<bool> ending_ = false;
+  std::unique_ptr<Depot> depot_;
+  std::unique_ptr<Host> host_;
+};
+
+TEST_F(Disks, AFreedOneBelongsToNobody) {
+  auto work = bench();
+  put_disk("d", "one");
+  must(free_disk(work, id_of("disks/d"), id_of("virtualMachines/one"), false));
+  const auto row = disk("d");
+  ASSERT_TRUE(row);
+  EXPECT_EQ(string_at(row->internal, "machine.id"), "");
+  EXPECT_EQ(string_at(row->internal, "managedBy"), "");
+  EXPECT_EQ(string_at(row->properties, "diskState"), "Unattached");
+}
+
+TEST_F(Disks, OneThatAnotherMachineHasByNowIsLeftAlone) {
+  auto work = bench();
+  put_disk("d", "two");
+  // A repeat of what a machine was to give back or to take along.
+  for (const bool erase : {false, true}) {
+    must(free_disk(work, id_of("disks/d"), id_of("virtualMachines/one"), erase));
+    const auto row = disk("d");
+    ASSERT_TRUE(row);
+    EXPECT_EQ(string_at(row->internal, "machine.id"), id_of("virtualMachines/two").text());
+    EXPECT_EQ(string_at(row->properties, "diskState"), "Attached");
+  }
+  must(free_disk(work, id_of("disks/d"), id_of("virtualMachines/TWO"), true));
+  EXPECT_FALSE(disk("d"));
+}
+
+TEST_F(Disks, AnOverlayHasANewNameEachTime) {
+  std::set<std::string> paths;
+  for (int i = 0; i < 100; i++) paths.insert(host_->new_overlay_path("disk", system_random()));
+  EXPECT_EQ(paths.size(), 100U);
+  for (const auto& path : paths) {
+    EXPECT_TRUE(path.starts_with(folder_ / "overlays/disk-")) << path;
+  }
+}
+
+TEST_F(Disks, OverlaysThatNoDiskNamesAreRemoved) {
+  auto work = bench();
+  const auto named = folder_ / "overlays/named.qcow2";
+  const auto below = folder_ / "overlays/below.qcow2";
+  const auto stray = folder_ / "overlays/stray.qcow2";
+  for (const auto& path : {named, below, stray}) std::ofstream(path) << "x";
+  put_disk("d", "one", {below, named});
+  must(remove_stray_overlays(work));
+  EXPECT_TRUE(fs::exists(named));
+  EXPECT_TRUE(fs::exists(below));
+  EXPECT_FALSE(fs::exists(stray));
+}
+
+TEST_F(Disks, OneThatIsErasedTakesItsOverlaysAlong) {
+  auto work = bench();
+  const auto path = folder_ / "overlays/o.qcow2";
+  std::ofstream(path) << "x";
+  put_disk("d", "one", {path});
+  must(free_disk(work, id_of("disks/d"), id_of("virtualMachines/one"), true));
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_FALSE(disk("d"));
+}
+
+}  // namespace
+}  // namespace pinaco::work
