@@ -61,6 +61,22 @@ std::string_view path_of(std::string_view url) {
 
 }  // namespace
 
+std::vector<std::string> warnings_in(const http::Headers& headers) {
+  std::vector<std::string> warnings;
+  for (const auto& [name, value] : headers.all()) {
+    const auto first = value.find('"');
+    const auto last = value.rfind('"');
+    if (!iequals(name, "Warning") || first == last) continue;
+    std::string text;
+    for (std::size_t i = first + 1; i < last; i++) {
+      if (value[i] == '\\' && i + 1 < last) i++;
+      text += value[i];
+    }
+    warnings.push_back(std::move(text));
+  }
+  return warnings;
+}
+
 void add_sentence(Error& error, std::string_view sentence) {
   if (!error.message.ends_with('.')) error.message += '.';
   error.message += ' ';
@@ -163,6 +179,9 @@ Result<Reply> Connection::send(std::string_view method, std::string_view path, c
   Reply reply{.status = sent.answer.status,
               .headers = std::move(sent.answer.headers),
               .attempts = sent.attempts};
+  if (hear_) {
+    for (const auto& warning : warnings_in(reply.headers)) hear_(warning);
+  }
   if (!sent.answer.body.empty()) reply.body = TRY(parse_json(sent.answer.body));
   return reply;
 }
@@ -267,7 +286,10 @@ Result<std::unique_ptr<Connection>> connect(Patience patience, Console& console)
     console.note(fmt::format("{}{} Asking again for up to {}.", why, why.ends_with('.') ? "" : ".",
                              time_text(retry_for)));
   };
-  return std::make_unique<Connection>(TRY(find_login(process_environment)), patience);
+  auto connection = std::make_unique<Connection>(TRY(find_login(process_environment)), patience);
+  connection->on_warning(
+      [&console](std::string_view text) { console.note(fmt::format("Warning: {}", text)); });
+  return connection;
 }
 
 }  // namespace pinaco::app

@@ -53,6 +53,9 @@ class Connection {
   std::string subscription_path() const;
   std::string group_path(std::string_view group) const;
 
+  // Called with each warning that the server puts beside an answer.
+  void on_warning(std::function<void(std::string_view)> hear) { hear_ = std::move(hear); }
+
   http::ClientOptions link_options() const { return {.ca_file = login_.ca_file}; }
 
  private:
@@ -67,9 +70,11 @@ class Connection {
   std::string token_;
   SteadyTime renew_at_ = {};
   bool reached_ = false;  // the server has answered once
+  std::function<void(std::string_view)> hear_;
 };
 
-// The login that the environment gives. Repeats are noted on the console, once in a while.
+// The login that the environment gives. Repeats are noted on the console, once in a while, and the
+// server's warnings.
 Result<std::unique_ptr<Connection>> connect(Patience patience, Console& console);
 
 // Gets a token; its lifetime too.
@@ -78,6 +83,9 @@ struct Token {
   Seconds lifetime;
 };
 Result<Token> get_token(http::Client& client, const Login& login, const Patience& patience);
+
+// The texts of Warning headers: 299 - "text".
+std::vector<std::string> warnings_in(const http::Headers& headers);
 
 // Puts a sentence behind what an error says.
 void add_sentence(Error& error, std::string_view sentence);

@@ -61,6 +61,15 @@ TEST(Regions, RefusesNonsenseAndRepeats) {
   EXPECT_EQ(parse_regions("a", 3)->front().replicas, 3);
 }
 
+TEST(Warnings, AreTheTextsOfTheirHeaders) {
+  http::Headers headers;
+  headers.add("Warning", R"(299 - "The size \"a\\b\" is small.")");
+  headers.add("warning", R"(299 - "Old.")");
+  headers.add("Warning", "299");
+  headers.add("Other", R"(299 - "no")");
+  EXPECT_THAT(warnings_in(headers), ElementsAre("The size \"a\\b\" is small.", "Old."));
+}
+
 TEST(Latest, IsTheHighestNumberThatIsReadyAndNotExcluded) {
   std::vector<Json> versions;
   const auto add = [&](const char* name, const char* state, bool excluded) {

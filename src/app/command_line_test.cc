@@ -149,6 +149,8 @@ TEST(CommandLine, TakesAMachineWithItsDisksAndPorts) {
   EXPECT_EQ(create.tags.size(), 2U);
   EXPECT_EQ(create.size, "Standard_B1s");
   EXPECT_EQ(create.public_ip, "no");
+  EXPECT_FALSE(create.eager);
+  EXPECT_TRUE(parsed<MachineOptions>({"vm", "create", "web", "--image", "g/d", "--eager"}).eager);
   EXPECT_NE(refusal({"vm", "create", "web"}).find("--image"), std::string::npos);
   EXPECT_NE(refusal({"vm", "create", "web", "--image", "g/d", "--open-port", "70000"}), "accepted");
   EXPECT_NE(

@@ -100,6 +100,9 @@ void Builder::add_create(CLI::App& vm) {
   create.add_option("--public-ip", options_.public_ip, "Whether it gets a public address: yes, no")
       ->capture_default_str()
       ->check(one_of({"yes", "no"}));
+  create.add_flag("--eager", options_.eager,
+                  "Start where the version is not complete yet; what is missing is fetched when it "
+                  "is read");
   tags(create);
   add_first_start(create);
 }

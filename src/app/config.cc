@@ -73,15 +73,44 @@ Result<> read_texts(const toml::table& table, std::string_view name,
   return {};
 }
 
+Result<> read_flag(const toml::table& table, std::string_view name, bool& into) {
+  const toml::node* node = table.get(name);
+  if (node == nullptr) return {};
+  const auto value = node->value_exact<bool>();
+  if (!value) return fail(bad(*node, fmt::format("'{}' must be true or false.", name)));
+  into = *value;
+  return {};
+}
+
 Result<> read_server(const toml::table& table, Config& config) {
-  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max", "issuer_hosts",
-                          "shared_subscriptions_max", "shared_tenants_max"}));
+  TRY(check_names(table,
+                  {"address", "port", "nbd_port", "names", "replicas_max", "issuer_hosts",
+                   "shared_subscriptions_max", "shared_tenants_max", "end_of_life", "eager"}));
   TRY(read_text(table, "address", config.address));
   TRY(read_number(table, "port", 0, 65535, config.port));
   TRY(read_number(table, "nbd_port", 0, 65535, config.nbd_port));
   TRY(read_number(table, "replicas_max", 1, 100, config.replicas_max));
   TRY(read_number(table, "shared_subscriptions_max", 0, 1000, config.shared_subscriptions_max));
   TRY(read_number(table, "shared_tenants_max", 0, 1000, config.shared_tenants_max));
+  TRY(read_number(table, "image_disk_gb_max", 1, 32'767, config.image_disk_gb_max));
+  TRY(read_flag(table, "eager", config.eager));
+  std::string end;
+  TRY(read_text(table, "end_of_life", end));
+  constexpr std::pair<std::string_view, provider::EndOfLife> ends[] = {
+      {"off", provider::EndOfLife::off},
+      {"warn", provider::EndOfLife::warn},
+      {"hide", provider::EndOfLife::hide},
+      {"block", provider::EndOfLife::block}};
+  bool known = end.empty();
+  for (const auto& [word, meaning] : ends) {
+    if (end != word) continue;
+    config.end_of_life = meaning;
+    known = true;
+  }
+  if (!known) {
+    return fail(bad(*table.get("end_of_life"),
+                    "'end_of_life' must be \"off\", \"warn\", \"hide\" or \"block\"."));
+  }
   TRY(read_texts(table, "names", config.names));
   return read_texts(table, "issuer_hosts", config.issuer_hosts);
 }

@@ -8,6 +8,10 @@
 //   replicas_max = 10          # of a version in a region
 //   shared_subscriptions_max = 30  # that a gallery is shared with
 //   shared_tenants_max = 5
+//   image_disk_gb_max = 1024   # of each disk of an image version
+//   end_of_life = "off"        # of images, for new deployments: "off" as in the cloud, "warn",
+//                              # "hide" (never the latest version), "block"
+//   eager = false              # deployments start where a version is not complete yet
 //   issuer_hosts = ["id.lan"]  # private ones, where federated credentials may point
 //
 //   [machines]                 # virtual machines on this host
@@ -73,6 +77,9 @@ struct Config {
   int replicas_max = 10;
   int shared_subscriptions_max = 30;  // that a gallery is shared with
   int shared_tenants_max = 5;
+  int image_disk_gb_max = 1024;
+  provider::EndOfLife end_of_life = provider::EndOfLife::off;
+  bool eager = false;
   std::vector<std::string> names;
   std::vector<std::string> issuer_hosts = {};
   MachinesConfig machines = {};

@@ -50,5 +50,18 @@ TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
   EXPECT_FALSE(parse_config("[server]\nshared_tenants_max = -1\n", "/data"));
 }
 
+TEST(Config, ReadsWhatDeploymentsMayDo) {
+  const auto usual = parse_config("", "/data");
+  EXPECT_EQ(usual->end_of_life, provider::EndOfLife::off);
+  EXPECT_FALSE(usual->eager);
+  EXPECT_EQ(usual->image_disk_gb_max, 1024);
+  const auto config = parse_config("[server]\nend_of_life = \"block\"\neager = true\n", "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->end_of_life, provider::EndOfLife::block);
+  EXPECT_TRUE(config->eager);
+  EXPECT_FALSE(parse_config("[server]\nend_of_life = \"never\"\n", "/data"));
+  EXPECT_FALSE(parse_config("[server]\neager = \"yes\"\n", "/data"));
+}
+
 }  // namespace
 }  // namespace pinaco::app

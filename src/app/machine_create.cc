@@ -87,9 +87,10 @@ Result<Json> Create::body(const arm::ResourceId& card) const {
   if (!profile_.is_null()) set_path(properties, "osProfile", profile_);
   const auto data_of_user = TRY(file_in_base64(options_.user_data_file));
   if (!data_of_user.empty()) set_path(properties, "userData", data_of_user);
-  return Json(JsonObject{{"location", location_},
-                         {"tags", TRY(parse_tags(options_.tags))},
-                         {"properties", std::move(properties)}});
+  auto tags = TRY(parse_tags(options_.tags));
+  if (options_.eager) tags["pinaco-eager"] = "true";
+  return Json(JsonObject{
+      {"location", location_}, {"tags", std::move(tags)}, {"properties", std::move(properties)}});
 }
 
 Result<> Create::make() {

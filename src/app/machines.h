@@ -55,6 +55,7 @@ struct MachineOptions {
   bool force = false;
   bool yes = false;
   bool with_network = false;
+  bool eager = false;
 };
 
 // `vm ssh` ends this process by becoming ssh.

@@ -29,6 +29,9 @@ provider::World world_of(const Config& config) {
   world.replicas_max = config.replicas_max;
   world.shared_subscriptions_max = static_cast<std::size_t>(config.shared_subscriptions_max);
   world.shared_tenants_max = static_cast<std::size_t>(config.shared_tenants_max);
+  world.image_disk_gb_max = config.image_disk_gb_max;
+  world.end_of_life = config.end_of_life;
+  world.eager = config.eager;
   for (const auto& region : config.regions) {
     provider::Location location{
         .name = region.name, .display_name = region.display_name, .zones = {}};

@@ -5,6 +5,7 @@
 
 #include "app/push_disk.h"
 #include "app/reference.h"
+#include "app/version_users.h"
 #include "base/text.h"
 
 namespace pinaco::app {
@@ -43,6 +44,14 @@ Result<> check_not_shared(Connection& connection, const arm::ResourceId& id) {
                           id.name(), id.name()));
 }
 
+std::vector<arm::ResourceId> versions_of(const std::vector<arm::ResourceId>& all) {
+  std::vector<arm::ResourceId> versions;
+  for (const auto& one : all) {
+    if (to_lower(one.type()) == "galleries/images/versions") versions.push_back(one);
+  }
+  return versions;
+}
+
 }  // namespace
 
 Result<> remove(const DeleteOptions& options, Connection& connection, Console& console) {
@@ -61,12 +70,14 @@ Result<> remove(const DeleteOptions& options, Connection& connection, Console& c
   TRY(check_not_shared(connection, id));
   std::vector<arm::ResourceId> going;
   TRY(collect(connection, id, going));
+  const auto in_use = users_text(TRY(find_users(connection, versions_of(going))));
   if (!options.yes) {
     std::string names;
     for (const auto& one : going) names += "\n  " + one.nested_name();
-    return fail(Kind::invalid,
-                fmt::format("Nothing was deleted. With --yes, this would be:{}", names));
+    return fail(Kind::invalid, fmt::format("Nothing was deleted. With --yes, this would be:{}{}{}",
+                                           names, in_use.empty() ? "" : "\n", in_use));
   }
+  if (!in_use.empty()) console.note("Warning: " + in_use);
   JsonArray gone;
   for (const auto& one : going) {
     const bool disk = to_lower(one.type()) == "disks";

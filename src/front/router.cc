@@ -45,6 +45,16 @@ bool knows(std::span<const std::string_view> versions, std::string_view asked) {
   return std::ranges::find(versions, asked) != versions.end();
 }
 
+// RFC 7234's form: 299 stays with what it is about, "-" is this server.
+std::string warning_header(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') safe += '\\';
+    safe += c >= ' ' && c <= '~' ? c : '?';
+  }
+  return fmt::format("299 - \"{}\"", safe);
+}
+
 Error wrong_method(const provider::Call& call) {
   return arm::error(Kind::invalid, "HttpMethodNotSupported",
                     fmt::format("The method {} is not supported for '{}'.", call.method,
@@ -373,6 +383,7 @@ http::Reply Front::reply_to(const provider::Call& call, Result<provider::Outcome
     outcome->body.get_object()["nextLink"] = link;
   }
   auto reply = json_reply(outcome->status, outcome->body);
+  for (const auto& each : outcome->warnings) reply.headers.add("Warning", warning_header(each));
   if (outcome->operation) {
     const auto& operation = *outcome->operation;
     const bool plain = operation.surface == "operationresults";

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "provider/disk_access.h"
+#include "provider/disk_growth.h"
 #include "provider/schema.h"
 #include "provider/sources.h"
 
@@ -47,6 +48,7 @@ constexpr Member disk_members[] = {
     {"timeCreated", text, read_only},
     {"diskState", text, read_only},
     {"incremental", boolean, fixed},
+    {"incrementalSnapshotFamilyId", text, read_only},
     {"encryption", object, changeable},
     {"encryption.type", text, changeable},
     {"encryption.diskEncryptionSetId", text, changeable},
@@ -141,8 +143,19 @@ Result<> prepare_copy(Draft& draft) {
                     "location, not in '{}'.",
                     text, source->location, draft.wanted.location)));
   }
-  set_path(draft.wanted.properties, "creationData.sourceUniqueId",
-           string_at(source->properties, "uniqueId"));
+  const auto unique = string_at(source->properties, "uniqueId");
+  set_path(draft.wanted.properties, "creationData.sourceUniqueId", unique);
+  if (bool_at(draft.wanted.properties, "incremental")) {
+    if (!disk) {
+      return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                             fmt::format("An incremental snapshot is made of a disk, and '{}' is a "
+                                         "snapshot. Leave incremental out for a full copy.",
+                                         text),
+                             path));
+    }
+    // All those of one disk are a family.
+    set_path(draft.wanted.properties, "incrementalSnapshotFamilyId", unique);
+  }
   for (const char* member : {"osType", "hyperVGeneration"}) {
     const auto value = string_at(source->properties, member);
     if (!value.empty() && find_path(draft.wanted.properties, member) == nullptr) {
@@ -189,12 +202,13 @@ Result<ImageSource> find_image(Draft& draft) {
           path_of(draft, member),
           fmt::format("'{}' does not start with '{}'.", text.substr(0, 300), start)));
     }
-    source.version = TRY(resolve_shared(draft.call, text, draft.wanted.location));
+    source.version = TRY(resolve_shared(draft.call, text, draft.wanted.location, is_eager(draft)));
     source.definition = TRY(draft.call.model.get(source.version.id.parent()));
     return source;
   }
   const auto id = TRY(arm::ResourceId::parse(text));
-  source.version = TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location));
+  source.version =
+      TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location, is_eager(draft)));
   auto definition = TRY(draft.find_linked(source.version.id.parent()));
   if (!definition) return fail(arm::resource_not_found(id));
   source.definition = std::move(*definition);
@@ -205,6 +219,7 @@ Result<> prepare_from_image(Draft& draft) {
   Json& properties = draft.wanted.properties;
   const auto source = TRY(find_image(draft));
   const auto& version = source.version;
+  TRY(check_life(draft.call, version, source.definition.properties, source.shown, draft.warnings));
   const auto reference = source.member.substr(0, source.member.rfind('.'));
   const Json* lun = find_path(properties, reference + ".lun");
   const Json* contents = find_path(version.internal, "contents");
@@ -242,6 +257,38 @@ Result<> prepare_empty(Draft& draft) {
   return {};
 }
 
+// There are no restore points here, so none can be found.
+Result<> prepare_restore(Draft& draft) {
+  const auto path = path_of(draft, "creationData.sourceResourceId");
+  const auto text = string_at(draft.wanted.properties, "creationData.sourceResourceId");
+  if (text.empty()) return fail(arm::missing_parameter(path));
+  const auto id = TRY(arm::ResourceId::parse(text));
+  constexpr std::string_view type =
+      "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints";
+  if (id.is_resource() && iequals(id.full_type(), type)) return fail(arm::resource_not_found(id));
+  return fail(arm::invalid_parameter(
+      path, fmt::format("The source '{}' must be a disk restore point ({}), and this server makes "
+                        "none: copy a snapshot instead (createOption Copy).",
+                        text.substr(0, 300), type)));
+}
+
+// Only a snapshot is incremental, and only as a copy.
+Result<> check_incremental(const Draft& draft) {
+  const Json& properties = draft.wanted.properties;
+  const bool said = find_path(properties, "incremental") != nullptr;
+  if (!said || (is_snapshot(draft.type) && !bool_at(properties, "incremental"))) return {};
+  if (!is_snapshot(draft.type)) {
+    return fail(arm::error(Kind::invalid, "BadRequest",
+                           "Could not find member 'incremental' on object of type "
+                           "'diskProperties'. Path 'properties.incremental'.",
+                           "properties.incremental"));
+  }
+  if (string_at(properties, "creationData.createOption") == "Copy") return {};
+  return fail(arm::invalid_parameter(
+      path_of(draft, "incremental"),
+      "An incremental snapshot is a copy of a disk: creationData.createOption must be Copy."));
+}
+
 Result<> prepare_new(Draft& draft) {
   Json& properties = draft.wanted.properties;
   if (const Json* size = find_path(properties, "diskSizeGB");
@@ -251,10 +298,12 @@ Result<> prepare_new(Draft& draft) {
   const auto option = string_at(properties, "creationData.createOption");
   if (option.empty())
     return fail(arm::missing_parameter(path_of(draft, "creationData.createOption")));
+  TRY(check_incremental(draft));
   if (option == "Upload") return prepare_upload(draft);
   if (option == "Copy") return prepare_copy(draft);
   if (option == "FromImage" && !is_snapshot(draft.type)) return prepare_from_image(draft);
   if (option == "Empty") return prepare_empty(draft);
+  if (option == "Restore" && !is_snapshot(draft.type)) return prepare_restore(draft);
   return fail(arm::error(
       Kind::invalid, "OperationNotAllowed",
       fmt::format("The create option '{}' is not available on this server yet. Use Upload, Copy, "
@@ -272,17 +321,7 @@ Result<> prepare_disk(Draft& draft) {
     set_path(properties, "timeCreated", to_iso8601(draft.change.now()));
     set_path(properties, "uniqueId", draft.change.random().uuid());
   } else {
-    const std::int64_t before = int_at(draft.current->properties, "diskSizeGB");
-    const std::int64_t after = int_at(properties, "diskSizeGB", before);
-    if (after < before) {
-      return fail(arm::error(Kind::conflict, "OperationNotAllowed",
-                             fmt::format("A disk cannot shrink: '{}' has {} GB, {} were asked for.",
-                                         draft.wanted.id.name(), before, after),
-                             path_of(draft, "diskSizeGB")));
-    }
-    if (after > 32767)
-      return fail(arm::out_of_range(path_of(draft, "diskSizeGB"), after, 1, 32767));
-    if (after > before) set_path(properties, "diskSizeBytes", after * gib);
+    TRY(change_size(draft));
   }
   if (int_at(properties, "diskSizeGB") == 0) {
     set_path(properties, "diskSizeGB", (int_at(properties, "diskSizeBytes") + gib - 1) / gib);

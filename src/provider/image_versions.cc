@@ -36,7 +36,7 @@ constexpr Member version_members[] = {
     {"publishingProfile.publishedDate", text, read_only},
     {"publishingProfile.endOfLifeDate", date, changeable},
     {"publishingProfile.storageAccountType", text, fixed, "2019-03-01", storage_types},
-    {"publishingProfile.replicationMode", text, fixed, "2021-07-01", "Full"},
+    {"publishingProfile.replicationMode", text, changeable, "2021-07-01", "Full|Shallow"},
     {"storageProfile", object, fixed},
     {"storageProfile.source", object, fixed},
     {"storageProfile.source.id", text, fixed},
@@ -68,9 +68,14 @@ constexpr Member version_members[] = {
 };
 constexpr Schema version_schema{version_members};
 
+constexpr const char* mode_path = "publishingProfile.replicationMode";
 constexpr const char* regions_path = "publishingProfile.targetRegions";
 constexpr const char* regions_target =
     "galleryImageVersion.properties.publishingProfile.targetRegions";
+
+bool is_shallow(const Json& properties) {
+  return properties.is_object() && string_at(properties, mode_path) == "Shallow";
+}
 
 Result<> check_replicas(const Draft& draft, std::string_view parameter, std::int64_t count) {
   if (count >= 1 && count <= draft.call.world.replicas_max) return {};
@@ -154,6 +159,28 @@ Result<> check_against_current(const Draft& draft, const std::set<std::string>& 
   return {};
 }
 
+// A shallow version is not copied: only its home has it. It may become a full one.
+Result<> check_mode(Draft& draft, const Json& before) {
+  if (before.is_null()) return {};
+  Json& properties = draft.wanted.properties;
+  const bool was_shallow = is_shallow(before);
+  if (find_path(properties, mode_path) == nullptr) {
+    if (was_shallow) set_path(properties, mode_path, "Shallow");
+    return {};
+  }
+  if (was_shallow || !is_shallow(properties)) return {};
+  return fail(arm::property_change_not_allowed(
+      fmt::format("{}.properties.{}", draft.type.label, mode_path)));
+}
+
+// Where a region starts from.
+Json first_state(bool copied) {
+  if (copied) return JsonObject{{"state", "Replicating"}, {"progress", 0}, {"details", ""}};
+  return JsonObject{{"state", "Unknown"},
+                    {"progress", 0},
+                    {"details", "Nothing is copied here: the replication mode is Shallow."}};
+}
+
 // Leaves in the row which regions the worker should fill.
 Result<> prepare_regions(Draft& draft) {
   Json& properties = draft.wanted.properties;
@@ -188,10 +215,10 @@ Result<> prepare_regions(Draft& draft) {
   for (const Json& region : regions.get_array()) {
     const Location* location = draft.call.world.find_location(string_at(region, "name"));
     const Json* known = find_path(draft.wanted.internal, "regions." + location->name);
-    states.get_object()[location->name] =
-        known != nullptr && string_at(*known, "state") != "Failed"
-            ? *known
-            : Json(JsonObject{{"state", "Replicating"}, {"progress", 0}, {"details", ""}});
+    const bool copied = !is_shallow(properties) || location->name == draft.wanted.location;
+    const auto state = known == nullptr ? std::string_view() : string_at(*known, "state");
+    const bool stays = state == "Completed" || state == (copied ? "Replicating" : "Unknown");
+    states.get_object()[location->name] = stays ? *known : first_state(copied);
   }
   set_path(draft.wanted.internal, "regions", states);
   return {};
@@ -220,6 +247,7 @@ Result<> prepare_version(Draft& draft) {
                      int_at(properties, "publishingProfile.replicaCount")));
   TRY(check_end_of_life(draft, "publishingProfile.endOfLifeDate"));
   const Json before = draft.current && !fresh ? draft.current->properties : Json(nullptr);
+  TRY(check_mode(draft, before));
   TRY(prepare_regions(draft));
   if (fresh) {
     const auto definition = TRY(draft.change.get(draft.wanted.id.parent()));
@@ -227,7 +255,7 @@ Result<> prepare_version(Draft& draft) {
   }
   const Json* old_regions = find_path(before, regions_path);
   if (fresh || old_regions == nullptr || *old_regions != *find_path(properties, regions_path) ||
-      draft.current->provisioning == "Failed") {
+      is_shallow(before) != is_shallow(properties) || draft.current->provisioning == "Failed") {
     draft.task = "replicate_version";
   }
   return {};
@@ -250,11 +278,12 @@ Result<> remove_version(const Call& call, model::Change& change, const model::Re
   return {};
 }
 
-// The table of contract: Failed before Replicating before Completed.
+// Failed before Replicating before Unknown, which no work will change, before Completed.
 JsonObject replication_status(const Call& call, const model::Resource& version) {
   JsonArray summary;
   bool failed = false;
   bool running = false;
+  bool unknown = false;
   const Json* targets = find_path(version.properties, regions_path);
   if (targets != nullptr) {
     for (const Json& target : targets->get_array()) {
@@ -264,7 +293,8 @@ JsonObject replication_status(const Call& call, const model::Resource& version) 
       const Json* known = find_path(version.internal, "regions." + name);
       const std::string state(known == nullptr ? "Unknown" : string_at(*known, "state"));
       failed = failed || state == "Failed";
-      running = running || (state != "Completed" && state != "Failed");
+      running = running || state == "Replicating";
+      unknown = unknown || state == "Unknown";
       summary.push_back(JsonObject{
           {"region", string_at(target, "name")},
           {"state", state},
@@ -274,6 +304,7 @@ JsonObject replication_status(const Call& call, const model::Resource& version) 
   }
   return {{"aggregatedState", failed    ? "Failed"
                               : running ? "InProgress"
+                              : unknown ? "Unknown"
                                         : "Completed"},
           {"summary", std::move(summary)}};
 }

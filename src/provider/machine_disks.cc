@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "provider/disk_access.h"
+#include "provider/disk_growth.h"
 #include "provider/machines.h"
 #include "provider/sources.h"
 
@@ -355,15 +356,13 @@ Result<> change_disks(Draft& draft, const MachineSize& size) {
   Json& properties = draft.wanted.properties;
   const Json& before = draft.current->properties;
   Json os = *find_path(before, "storageProfile.osDisk");
-  for (const char* member : {"managedDisk.id", "diskSizeGB"}) {
-    const auto path = fmt::format("storageProfile.osDisk.{}", member);
-    const Json* said = find_path(properties, path);
-    const Json* known = find_path(os, member);
-    const bool same =
-        said == nullptr || known == nullptr ||
-        (said->is_string() ? iequals(said->get_string(), known->get_string()) : *said == *known);
-    if (!same) return fail(arm::property_change_not_allowed(path));
+  constexpr std::string_view os_path = "storageProfile.osDisk";
+  const Json os_said = find_path(properties, os_path) ? *find_path(properties, os_path) : Json();
+  const auto os_id = string_at(os_said, "managedDisk.id");
+  if (!os_id.empty() && !iequals(os_id, string_at(os, "managedDisk.id"))) {
+    return fail(arm::property_change_not_allowed(fmt::format("{}.managedDisk.id", os_path)));
   }
+  TRY(grow_listed(draft, os, os_said, os_path));
   for (const char* member : {"caching", "deleteOption"}) {
     const auto value = string_at(properties, fmt::format("storageProfile.osDisk.{}", member));
     if (!value.empty()) set_path(os, member, value);
@@ -399,6 +398,7 @@ Result<> change_disks(Draft& draft, const MachineSize& size) {
       const auto value = string_at(said[i], member);
       if (!value.empty()) set_path(entry, member, value);
     }
+    TRY(grow_listed(draft, entry, said[i], fmt::format("dataDisks[{}]", i)));
     stays.insert(slot_of(int_at(entry, "lun")));
     wanted.push_back(std::move(entry));
   }

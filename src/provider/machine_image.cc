@@ -15,13 +15,14 @@ std::string provisioning_of(const model::Resource& row) {
   return said == "nocloud" || said == "none" ? said : "azure";
 }
 
-Image from_version(const model::Resource& version, const model::Resource& definition,
-                   std::string_view shown) {
+Result<Image> from_version(const Draft& draft, const model::Resource& version,
+                           const model::Resource& definition, std::string_view shown) {
   Image image{.definition = definition.properties,
               .exact_version = version.id.name(),
               .id = version.id.text(),
               .shown = std::string(shown),
               .provisioning = provisioning_of(definition)};
+  TRY(check_life(draft.call, version, definition.properties, shown, image.warnings));
   const Json* contents = find_path(version.internal, "contents");
   CHECK(contents != nullptr);
   image.contents = *contents;
@@ -82,18 +83,20 @@ Result<Image> find_machine_image(const Draft& draft, const Json& reference) {
           "imageReference",
           fmt::format("'{}' does not start with '{}'.", text.substr(0, 300), start)));
     }
-    const auto version = TRY(resolve_shared(draft.call, text, draft.wanted.location));
+    const auto version =
+        TRY(resolve_shared(draft.call, text, draft.wanted.location, is_eager(draft)));
     const auto definition = TRY(draft.call.model.get(version.id.parent()));
-    return from_version(version, definition, text);
+    return from_version(draft, version, definition, text);
   }
   const auto id = TRY(arm::ResourceId::parse(id_text));
   if (iequals(id.full_type(), "Microsoft.Compute/images") && id.is_resource()) {
     return from_managed_image(draft, id);
   }
-  const auto version = TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location));
+  const auto version =
+      TRY(resolve_image(draft.call, draft.change, id, draft.wanted.location, is_eager(draft)));
   const auto definition = TRY(draft.find_linked(version.id.parent()));
   if (!definition) return fail(arm::resource_not_found(id));
-  return from_version(version, *definition, id_text);
+  return from_version(draft, version, *definition, id_text);
 }
 
 Result<Json> contents_of_machine(const Draft& draft, const model::Resource& machine) {

@@ -22,6 +22,7 @@ struct Image {
   std::string id = {};     // of the version or managed image; not for callers to see
   std::string shown = {};  // as the caller calls it
   std::string provisioning = "azure";
+  std::vector<std::string> warnings = {};  // for whoever deploys it
 };
 Result<Image> find_machine_image(const Draft& draft, const Json& reference);
 

@@ -42,12 +42,18 @@ struct MachineSize {
 };
 std::vector<MachineSize> usual_sizes();  // when the configuration names none
 
+// What the end of life of an image means for new deployments. To the cloud it says nothing.
+enum class EndOfLife { off, warn, hide, block };  // hide: it is no latest version; block: that too
+
 // What the rules may look at besides rows.
 struct World {
   std::vector<Location> locations;
   std::vector<MachineSize> sizes = usual_sizes();
   std::size_t machines_max = 1000;  // of a subscription
   int replicas_max = 10;            // of a version in a region
+  int image_disk_gb_max = 1024;     // of a disk of a version
+  EndOfLife end_of_life = EndOfLife::off;
+  bool eager = false;  // deployments start where the version is not complete yet
   std::size_t galleries_max = 100;
   std::size_t definitions_max = 1000;
   std::size_t versions_max = 10'000;
@@ -93,6 +99,7 @@ struct Outcome {
   std::optional<model::Operation> operation = {};  // adds the headers of a long operation
   bool location_header = false;                    // and Location beside Azure-AsyncOperation
   std::string next = {};                           // a list goes on here ($skiptoken)
+  std::vector<std::string> warnings = {};          // a Warning header each
 };
 
 using Handler = Result<Outcome> (*)(const Call& call);
@@ -144,6 +151,7 @@ struct Draft {
   const JsonObject& envelope;  // of the body: plan, identity
   std::string task = {};       // a worker goes on with it; empty: done with the transaction
   Json input = JsonObject();   // for that worker
+  std::vector<std::string> warnings = {};  // for whoever asked
 
   // A row that the request names, also of another subscription; the caller has asked may_link().
   Result<std::optional<model::Resource>> find_linked(const arm::ResourceId& id) const;
@@ -214,15 +222,16 @@ Result<> check_group_stays(const model::View& view, const arm::ResourceId& id);
 // they were made for.
 std::string identity_of(const model::Resource& resource);
 
-// The version a gallery image reference means in a region, with its contents there: an exact
-// version, or the latest of a definition.
+// The version a gallery image reference means for a deployment in a region: an exact version, or
+// the latest of a definition. An eager one need not be complete there.
 Result<model::Resource> resolve_image(const Call& call, const model::View& view,
-                                      const arm::ResourceId& reference, std::string_view location);
+                                      const arm::ResourceId& reference, std::string_view location,
+                                      bool eager);
 // The same for an image of another subscription that is shared with that of the Call's id:
 // "/SharedGalleries/{unique name}/Images/{image}/Versions/{version}", with the subscription or its
 // tenant, or "/CommunityGalleries/{public name}/…", with everybody. The sharing is the right: the
 // caller needs none on the gallery. What is not shared is answered as what is not there.
 Result<model::Resource> resolve_shared(const Call& call, std::string_view reference,
-                                       std::string_view location);
+                                       std::string_view location, bool eager);
 
 }  // namespace pinaco::provider

@@ -379,7 +379,7 @@ Result<Outcome> list_community_versions(const Call& call) {
 }
 
 Result<model::Resource> resolve_shared(const Call& call, std::string_view reference,
-                                       std::string_view location) {
+                                       std::string_view location, bool eager) {
   const auto parts = split(reference, '/');
   const bool community = parts.size() > 1 && iequals(parts[1], "CommunityGalleries");
   const bool whole = parts.size() == 7 && iequals(parts[5], "Versions");
@@ -404,13 +404,9 @@ Result<model::Resource> resolve_shared(const Call& call, std::string_view refere
   if (!id) return fail(image_not_available(reference, location));
   std::optional<model::Resource> version;
   TRY(call.model.read(gallery->id.subscription, [&](const model::View& view) -> Result<> {
-    version = TRY(asked.version.empty() ? find_latest(call.world, view, *id, location)
-                                        : find_version(call.world, view, *id, location));
+    version = TRY(find_deployable(call, view, *id, reference, location, eager));
     return {};
   }));
-  if (!version || !is_complete_in(*version, asked.location)) {
-    return fail(image_not_available(reference, location));
-  }
   return std::move(*version);
 }
 

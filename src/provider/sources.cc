@@ -1,4 +1,4 @@
-// Sources of image versions, and what a gallery image reference means.
+// Sources of image versions.
 #include "provider/sources.h"
 
 #include <fmt/format.h>
@@ -49,11 +49,6 @@ Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& i
   return std::move(*row);
 }
 
-std::string_view state_in(const model::Resource& version, std::string_view location) {
-  const Json* region = find_path(version.internal, "regions." + std::string(location));
-  return region == nullptr ? std::string_view() : string_at(*region, "state");
-}
-
 // A mismatch is found while the operation runs, as clients expect: it is accepted here and refused
 // there.
 void refuse_later(Draft& draft, std::string message) {
@@ -75,6 +70,14 @@ void compare_machine(Draft& draft, std::string_view id, const Json& source,
                  fmt::format("The resource with id '{}' has a different Hypervisor generation "
                              "['{}'] than the parent gallery image Hypervisor generation ['{}'].",
                              id, generation, string_at(definition, "hyperVGeneration")));
+  }
+  // Of a disk, or of another version's definition.
+  auto architecture = string_at(source, "supportedCapabilities.architecture");
+  if (architecture.empty()) architecture = string_at(source, "architecture");
+  if (!architecture.empty() && architecture != string_at(definition, "architecture")) {
+    refuse_later(draft, fmt::format("The resource with id '{}' has a different architecture ['{}'] "
+                                    "than the parent gallery image architecture ['{}'].",
+                                    id, architecture, string_at(definition, "architecture")));
   }
 }
 
@@ -129,7 +132,7 @@ Result<Json> contents_of_version(Draft& draft, std::string_view id, const model:
 Result<Json> version_contents(Draft& draft, const arm::ResourceId& id,
                               const model::Resource& definition) {
   const auto row = TRY(find_source(draft, id, "galleries/images/versions"));
-  if (state_in(row, draft.wanted.location) != "Completed") return fail(not_found(id.text()));
+  if (!is_deployable(row, draft.wanted.location, false)) return fail(not_found(id.text()));
   const auto parent = TRY(draft.find_linked(row.id.parent()));
   if (!parent) return fail(not_found(id.text()));
   return contents_of_version(draft, id.text(), row, *parent, definition);
@@ -145,7 +148,7 @@ Result<Json> community_contents(Draft& draft, std::string_view reference,
                     "{{version}}.",
                     reference.substr(0, 300))));
   }
-  const auto row = TRY(resolve_shared(draft.call, reference, draft.wanted.location));
+  const auto row = TRY(resolve_shared(draft.call, reference, draft.wanted.location, false));
   const auto parent = TRY(draft.call.model.get(row.id.parent()));
   return contents_of_version(draft, reference, row, parent, definition);
 }
@@ -236,10 +239,30 @@ Result<JsonArray> data_contents(Draft& draft, const Json& disks, const model::Re
   return contents;
 }
 
+Result<> check_sizes(const Draft& draft, const JsonArray& contents) {
+  const std::int64_t most = draft.call.world.image_disk_gb_max;
+  for (const Json& content : contents) {
+    const auto size = gib_up(int_at(content, "sizeBytes"));
+    if (size <= most) continue;
+    const bool os = string_at(content, "role") == "os";
+    return fail(arm::invalid_parameter(
+        fmt::format("{}.{}", profile, os ? "osDiskImage" : "dataDiskImages"),
+        fmt::format("The {} has {} GB, and a disk of an image version has at most {} GB on this "
+                    "server (image_disk_gb_max).",
+                    os ? "OS disk" : fmt::format("data disk at LUN {}", int_at(content, "lun")),
+                    size, most)));
+  }
+  return {};
+}
+
 // sizeInGB of each disk, which clients read back.
 void write_sizes(Json& properties, const JsonArray& contents) {
   JsonArray data;
-  const Json* given = find_path(properties, "storageProfile.dataDiskImages");
+  // A copy: what is written beside it may move it.
+  JsonArray given;
+  if (const Json* said = find_path(properties, "storageProfile.dataDiskImages")) {
+    given = said->get_array();
+  }
   for (const Json& content : contents) {
     const auto size = gib_up(int_at(content, "sizeBytes"));
     if (string_at(content, "role") == "os") {
@@ -250,10 +273,8 @@ void write_sizes(Json& properties, const JsonArray& contents) {
       continue;
     }
     Json image = JsonObject{{"lun", int_at(content, "lun")}};
-    if (given != nullptr) {
-      for (const Json& each : given->get_array()) {
-        if (int_at(each, "lun") == int_at(content, "lun")) image = each;
-      }
+    for (const Json& each : given) {
+      if (int_at(each, "lun") == int_at(content, "lun")) image = each;
     }
     set_path(image, "sizeInGB", size);
     data.push_back(std::move(image));
@@ -343,83 +364,9 @@ Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition
       }
     }
   }
+  TRY(check_sizes(draft, contents));
   write_sizes(properties, contents);
   return Json(std::move(contents));
-}
-
-Error image_not_available(std::string_view reference, std::string_view location) {
-  return arm::error(
-      Kind::not_found, "GalleryImageNotFound",
-      fmt::format("\"The gallery image {} is not available in {} region. Please contact image "
-                  "owner to replicate to this region, or change your requested region.\"",
-                  reference, location),
-      "imageReference");
-}
-
-Result<std::optional<model::Resource>> find_version(const World&, const model::View& view,
-                                                    const arm::ResourceId& version,
-                                                    std::string_view location) {
-  auto found = TRY(view.find(version));
-  // A version can be opened while its blocks still arrive: what is missing here is read from a
-  // region that has it.
-  const auto state = found ? state_in(*found, location) : std::string_view();
-  const bool arriving = state == "Replicating" && found->provisioning != "Failed";
-  if ((state != "Completed" && !arriving) || any_awaits_capture(*found)) found.reset();
-  return found;
-}
-
-Result<std::optional<model::Resource>> find_latest(const World& world, const model::View& view,
-                                                   const arm::ResourceId& definition,
-                                                   std::string_view location) {
-  std::optional<model::Resource> latest;
-  arm::VersionNumber highest;
-  for (auto& version : TRY(view.list_all(definition.child("versions", "")))) {
-    const auto number = TRY(arm::parse_version_name(version.id.name()));
-    if (bool_at(version.properties, "publishingProfile.excludeFromLatest")) continue;
-    // An update that failed takes nothing from what was there before.
-    if (!bool_at(version.internal, "created") && version.provisioning == "Failed") continue;
-    if (state_in(version, location) != "Completed") continue;
-    bool excluded = false;
-    for (const Json& region :
-         find_path(version.properties, "publishingProfile.targetRegions")->get_array()) {
-      const Location* known = world.find_location(string_at(region, "name"));
-      excluded = excluded || (known != nullptr && known->name == location &&
-                              bool_at(region, "excludeFromLatest"));
-    }
-    if (excluded || (latest && number < highest)) continue;
-    highest = number;
-    latest = std::move(version);
-  }
-  return latest;
-}
-
-Result<model::Resource> resolve_image(const Call& call, const model::View& view,
-                                      const arm::ResourceId& reference, std::string_view location) {
-  auto id = reference;
-  const bool exact = is_type(id, "galleries/images/versions") && !iequals(id.name(), "latest");
-  if (is_type(id, "galleries/images/versions") && !exact) id = id.parent();
-  if (!exact && !is_type(id, "galleries/images")) {
-    return fail(arm::invalid_parameter(
-        "imageReference", fmt::format("'{}' is not a gallery image definition or version. Expect "
-                                      "…/galleries/{{gallery}}/images/{{definition}}"
-                                      "[/versions/{{version}}].",
-                                      reference.text())));
-  }
-  if (!iequals(id.subscription, view.subscription())) {
-    std::optional<model::Resource> found;
-    TRY(call.model.read(id.subscription, [&](const model::View& other) -> Result<> {
-      found = TRY(resolve_image(call, other, reference, location));
-      return {};
-    }));
-    return std::move(*found);
-  }
-  TRY(call.may_link(exact ? "Microsoft.Compute/galleries/images/versions/read"
-                          : "Microsoft.Compute/galleries/images/read",
-                    id));
-  auto version = TRY(exact ? find_version(call.world, view, id, location)
-                           : find_latest(call.world, view, id, location));
-  if (!version) return fail(image_not_available(reference.text(), location));
-  return std::move(*version);
 }
 
 }  // namespace pinaco::provider

@@ -11,14 +11,23 @@ namespace pinaco::provider {
 // The contents of a version as its storageProfile names them, checked against its definition.
 Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition);
 
-// The version of that name, or of a definition the latest, with its contents in the region, without
-// a look at rights.
-Result<std::optional<model::Resource>> find_version(const World& world, const model::View& view,
-                                                    const arm::ResourceId& version,
-                                                    std::string_view location);
-Result<std::optional<model::Resource>> find_latest(const World& world, const model::View& view,
-                                                   const arm::ResourceId& definition,
-                                                   std::string_view location);
+// Whether a machine or disk can be made of a version in a region: it is complete there, or, for an
+// eager deployment, on its way or to be read from elsewhere.
+bool is_deployable(const model::Resource& version, std::string_view location, bool eager);
+// A deployment that may start before the copy is complete: the server is set so, or its own tag
+// "pinaco-eager" says "true".
+bool is_eager(const Draft& draft);
+// The version of that name, or the latest of a definition, without a look at rights. `reference` is
+// what the caller calls it.
+Result<model::Resource> find_deployable(const Call& call, const model::View& view,
+                                        const arm::ResourceId& id, std::string_view reference,
+                                        std::string_view location, bool eager);
+// The end of life of a version or its definition, as this server takes it: refuses, or warns.
+Result<> check_life(const Call& call, const model::Resource& version, const Json& definition,
+                    std::string_view reference, std::vector<std::string>& warnings);
+// Whether a size is what the image recommends.
+void advise_on_size(const Json& definition, const MachineSize& size, std::string_view reference,
+                    std::vector<std::string>& warnings);
 Error image_not_available(std::string_view reference, std::string_view location);
 
 // Whether the caller may take the bytes of a disk or snapshot, or of a version ("disks",

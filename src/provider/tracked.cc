@@ -187,6 +187,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   const bool done = draft.task.empty() && !operation;
   wanted.provisioning = done ? "Succeeded" : fresh ? "Creating" : "Updating";
   Outcome outcome = accepted(type, call, wanted, operation, status);
+  outcome.warnings = std::move(draft.warnings);
   if (draft.task.empty()) {
     wanted.provisioning = "Succeeded";
     set_path(wanted.internal, "created", true);

@@ -6,6 +6,7 @@
 #include "provider/machines.h"
 #include "provider/scale_sets.h"
 #include "provider/schema.h"
+#include "provider/sources.h"
 
 namespace pinaco::provider {
 namespace {
@@ -192,6 +193,8 @@ Result<> prepare_new(Draft& draft) {
   if (const Json* reference = find_path(properties, "storageProfile.imageReference")) {
     image = TRY(find_machine_image(draft, *reference));
     set_path(properties, "storageProfile.imageReference.exactVersion", image.exact_version);
+    draft.warnings = image.warnings;
+    advise_on_size(image.definition, *size, image.shown, draft.warnings);
   }
   note_size(draft, *size);
   auto disks = TRY(prepare_disks(draft, image, *size));

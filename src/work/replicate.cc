@@ -19,6 +19,8 @@ std::vector<Target> targets_of(const model::Resource& version) {
   std::vector<Target> targets;
   const Json* regions = find_path(version.properties, "publishingProfile.targetRegions");
   if (regions == nullptr) return targets;
+  const bool shallow =
+      string_at(version.properties, "publishingProfile.replicationMode") == "Shallow";
   std::size_t at = 0;
   for (const auto& state : find_path(version.internal, "regions")->get_object()) {
     Target target{.region = std::string(state.key()), .display_name = {}, .copy = {}};
@@ -30,6 +32,9 @@ std::vector<Target> targets_of(const model::Resource& version) {
         type == "Standard_ZRS" ? store::Redundancy::zone : store::Redundancy::local;
     target.copy.premium = type.starts_with("Premium");
     target.copy.replicas = static_cast<std::size_t>(int_at(wanted, "regionalReplicaCount", 1));
+    // A shallow version is what its home has already.
+    if (shallow && target.region != version.location) continue;
+    if (shallow) target.copy = {};
     targets.push_back(std::move(target));
   }
   return targets;
