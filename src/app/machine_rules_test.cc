@@ -272,6 +272,14 @@ TEST_F(MachineRules, LinksToBootDiagnosticsEndWithTheNextOnesAndWithTheMachine) 
   server_.drain();
   EXPECT_EQ(open(later), 403);
   EXPECT_EQ(open(later_screen), 403);
+  std::size_t left = 0;
+  ASSERT_TRUE(server_.parts().model->read(server_.first().subscription,
+                                          [&](const model::View& view) -> Result<> {
+                                            left = TRY(view.facts("grant/"))
+                                            .size();
+                                            return {};
+                                          }));
+  EXPECT_EQ(left, 0U);
 }
 
 }  // namespace

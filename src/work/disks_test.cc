@@ -103,7 +103,9 @@ TEST_F(Disks, AFreedOneBelongsToNobody) {
 
 TEST_F(Disks, OneThatAnotherMachineHasByNowIsLeftAlone) {
   auto work = bench();
-  put_disk("d", "two");
+  const auto written = folder_ / "overlays/written.qcow2";
+  std::ofstream(written) << "what its guest writes";
+  put_disk("d", "two", {written});
   // A repeat of what a machine was to give back or to take along.
   for (const bool erase : {false, true}) {
     must(free_disk(work, id_of("disks/d"), id_of("virtualMachines/one"), erase));
@@ -111,6 +113,7 @@ TEST_F(Disks, OneThatAnotherMachineHasByNowIsLeftAlone) {
     ASSERT_TRUE(row);
     EXPECT_EQ(string_at(row->internal, "machine.id"), id_of("virtualMachines/two").text());
     EXPECT_EQ(string_at(row->properties, "diskState"), "Attached");
+    EXPECT_TRUE(fs::exists(written));
   }
   must(free_disk(work, id_of("disks/d"), id_of("virtualMachines/TWO"), true));
   EXPECT_FALSE(disk("d"));
