@@ -90,6 +90,7 @@ Result<std::string> complete_region(Draft& draft, Json& region) {
   const Location* location = draft.call.world.find_location(name);
   if (location == nullptr) {
     std::vector<std::string> names;
+    names.reserve(draft.call.world.locations.size());
     for (const auto& each : draft.call.world.locations) names.push_back(each.name);
     return fail(arm::error(
         Kind::invalid, "LocationNotAvailableForResourceType",

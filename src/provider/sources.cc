@@ -51,7 +51,7 @@ Result<model::Resource> find_source(const Draft& draft, const arm::ResourceId& i
 
 // A mismatch is found while the operation runs, as clients expect: it is accepted here and refused
 // there.
-void refuse_later(Draft& draft, std::string message) {
+void refuse_later(Draft& draft, const std::string& message) {
   if (find_path(draft.input, "refuse") == nullptr) set_path(draft.input, "refuse", message);
 }
 
