@@ -82,6 +82,20 @@ std::span<const RoleDefinition> built_in_roles() {
                      "Microsoft.Storage/storageAccounts/listKeys/action",
                      "Microsoft.Storage/storageAccounts/read",
                      "Microsoft.Support/*"}});
+    add("17d1049b-9a84-46fb-8f53-869881c3d3ab", "Storage Account Contributor",
+        "Lets you manage storage accounts, including accessing storage account keys which provide "
+        "full access to storage account data.",
+        {.actions = {"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*",
+                     "Microsoft.Insights/diagnosticSettings/*",
+                     "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
+                     "Microsoft.ResourceHealth/availabilityStatuses/read",
+                     "Microsoft.Resources/deployments/*",
+                     "Microsoft.Resources/subscriptions/resourceGroups/read",
+                     "Microsoft.Storage/storageAccounts/*", "Microsoft.Support/*"}});
+    add("81a9662b-bebf-436f-a333-f67b29880f12", "Storage Account Key Operator Service Role",
+        "Storage Account Key Operators are allowed to list and regenerate keys on Storage Accounts",
+        {.actions = {"Microsoft.Storage/storageAccounts/listkeys/action",
+                     "Microsoft.Storage/storageAccounts/regeneratekey/action"}});
     add("7efff54f-a5b4-42b5-a1c5-5411624893ce", "Disk Snapshot Contributor",
         "Create and delete snapshots, and read disks.",
         {.actions = {"Microsoft.Authorization/*/read",

@@ -13,8 +13,12 @@
 //                     FOLLOW Location the other one
 //   WAIT              until no operation is in progress
 //   ANONYMOUS         the next request goes without a token
-//   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that was answered
+//   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that was
+//   answered;
+//                     UPLOAD MIB SEED /a/c/b to a blob of a storage account
 //   COMPARE           what the last accessSAS reads is what was uploaded last
+//   SIGN acct {key}   the next requests to /acct are signed with this key
+//   SAS x acct c/b rw {x} is the query of a shared access signature, for ten minutes
 //   SWEEP             the janitor, now
 //   AS ann            the next requests are of this service principal without roles, made when it
 //   is
@@ -24,7 +28,10 @@
 //   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
 //   LATER 60          the clock that people read goes on by 60 seconds
 //   RULES 1200 ID     as many role assignments on the scope
-//   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" lines before the body are headers
+//   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" and "If-…: value" lines before
+//   the
+//                     body are headers; {B} is "https://host:port"
+//   text ~ <Name>     a part of an answer that is no JSON; text !~ what is not in it
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -34,9 +41,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "app/blob_testing.h"
 #include "app/server_testing.h"
 #include "base/text.h"
-#include "format/format.h"
 #include "http/http.h"
 
 namespace pinaco::app {
@@ -78,6 +85,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     base_ = "https://localhost:" + std::to_string(pinaco_->http->port());
     const auto& first = *pinaco_->identity->directory().first_credentials();
     subscription_ = "/subscriptions/" + first.subscription;
+    texts_["{B}"] = base_;
     texts_["{S}"] = subscription_;
     texts_["{s}"] = first.subscription;
     texts_["{T}"] = first.tenant;
@@ -172,18 +180,20 @@ class Conformance : public testing::TestWithParam<std::string> {
 
   void send(const std::string& method, const std::string& url, std::string body) {
     http::Ask ask{.method = method, .url = url};
-    while (body.starts_with("x-ms-")) {
+    while (body.starts_with("x-ms-") || body.starts_with("If-")) {
       const auto line = body.substr(0, body.find('\n'));
       ask.headers.add(line.substr(0, line.find(':')),
                       std::string(trim(line.substr(line.find(':') + 1))));
       body.erase(0, line.size() + 1);
     }
     ask.body = as_bytes(body);
-    if (!anonymous_ && !url.contains("/blob/")) {
+    const bool storage = keys_.knows(url, base_);
+    if (!body.empty()) ask.headers.add("Content-Type", "application/json");
+    if (storage && !anonymous_) keys_.sign(ask, clock_.now());
+    if (!anonymous_ && !storage && !url.contains("/blob/")) {
       ask.headers.add("Authorization", "Bearer " + token_);
     }
     anonymous_ = false;
-    if (!body.empty()) ask.headers.add("Content-Type", "application/json");
     auto answer = client_->send(ask);
     ASSERT_TRUE(answer) << where_ << answer.error().message;
     answer_ = std::move(*answer);
@@ -197,23 +207,10 @@ class Conformance : public testing::TestWithParam<std::string> {
     }
   }
 
-  void upload(std::size_t mib, std::uint64_t seed) {
-    constexpr std::size_t step = 4 << 20;
-    uploaded_.assign(mib << 20, 0);
-    // Random in the first half, zeros in the second.
-    seeded_random(seed)->fill(MutableBytes(uploaded_).first(uploaded_.size() / 2));
-    const Bytes unique(16, 7);
-    append(uploaded_, format::fixed_vhd_footer(uploaded_.size(), unique));
-    for (std::size_t at = 0; at < uploaded_.size(); at += step) {
-      const auto part = ByteView(uploaded_).subspan(at, std::min(step, uploaded_.size() - at));
-      if (is_zero(part)) continue;
-      http::Ask ask{.method = "PUT", .url = link_ + "&comp=page", .body = part};
-      ask.headers.add("x-ms-page-write", "update");
-      ask.headers.add("x-ms-range", fmt::format("bytes={}-{}", at, at + part.size() - 1));
-      const auto answer = client_->send(ask);
-      ASSERT_TRUE(answer) << answer.error().message;
-      ASSERT_EQ(answer->status, 201) << answer->body;
-    }
+  void upload(std::size_t mib, std::uint64_t seed, const std::string& path) {
+    uploaded_ = make_vhd(mib, seed);
+    const auto url = path.empty() ? link_ + "&" : base_ + path + "?";
+    upload_pages(*client_, url, uploaded_, [&](http::Ask& ask) { keys_.sign(ask, clock_.now()); });
   }
 
   void compare() {
@@ -243,6 +240,11 @@ class Conformance : public testing::TestWithParam<std::string> {
     ASSERT_NE(space, std::string::npos) << where_ << "cannot read: " << line;
     const std::string name = text.substr(0, space);
     const std::string rest = text.substr(space + 1);
+    if (name == "text") {
+      const bool there = answer_.body.contains(expand(rest.substr(rest.find(' ') + 1)));
+      EXPECT_EQ(there, rest.starts_with("~")) << where_ << line << "\n" << answer_.body;
+      return;
+    }
     const auto json = parse_json(answer_.body);
     const Json* found = header || !json ? nullptr : find_indexed(*json, name);
     std::string value(header ? answer_.headers.get(name) : std::string_view());
@@ -295,6 +297,7 @@ class Conformance : public testing::TestWithParam<std::string> {
   std::map<std::string, std::string, std::less<>> follow_;
   std::map<std::string, std::string> texts_;   // what stands for "{S}"
   std::map<std::string, std::string> tokens_;  // by the name in AS
+  AccountKeys keys_;
   bool anonymous_ = false;
 };
 
@@ -333,10 +336,22 @@ void Conformance::play(const std::string& path) {
     }
     if (line.starts_with("UPLOAD ")) {
       const auto words = split(line, ' ');
-      ASSERT_EQ(words.size(), 3U) << line;
+      ASSERT_GE(words.size(), 3U) << line;
       upload(static_cast<std::size_t>(*parse_int(words[1], 1, 100)),
-             static_cast<std::uint64_t>(*parse_int(words[2], 0, 1000)));
+             static_cast<std::uint64_t>(*parse_int(words[2], 0, 1000)),
+             words.size() > 3 ? std::string(words[3]) : "");
       if (HasFatalFailure()) return;
+      continue;
+    }
+    if (line.starts_with("SIGN ") || line.starts_with("SAS ")) {
+      const auto words = split(line, ' ');
+      ASSERT_EQ(words.size(), line.starts_with("SIGN") ? 3U : 5U) << line;
+      const auto word = [&](std::size_t i) { return std::string(words[i]); };
+      if (words.size() == 3) {
+        keys_.add(word(1), expand(word(2)));
+      } else {
+        texts_["{" + word(1) + "}"] = keys_.sas(word(2), word(3), word(4), clock_.now());
+      }
       continue;
     }
     if (line == "COMPARE") {

@@ -149,8 +149,10 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
 
   std::vector<std::shared_ptr<store::Region>> regions;
   for (const auto& each : config.regions) regions.push_back(TRY(open_region(each, clock)));
-  pinaco->depot = std::make_unique<work::Depot>(std::move(regions),
-                                                TRY(work::Uploads::open(data + "/uploads")));
+  auto uploads = TRY(work::Uploads::open(data + "/uploads"));
+  auto blobs = TRY(work::Uploads::open(data + "/blobs"));
+  pinaco->depot =
+      std::make_unique<work::Depot>(std::move(regions), std::move(uploads), std::move(blobs));
   pinaco->host = TRY(open_host(config, options, pinaco->ending));
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, options.work,
                                                     pinaco->host.get());

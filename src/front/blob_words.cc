@@ -16,6 +16,8 @@ int blob_status(const Error& error) {
   if (error.code == "InvalidPageRange" || error.code == "InvalidRange") return 416;
   if (error.code == "UnsupportedHttpVerb") return 405;
   if (error.code == "UnauthorizedBlobOverwrite") return 409;
+  if (error.code == "NoAuthenticationInformation") return 401;
+  if (error.code == "ConditionNotMet") return 412;
   return arm::http_status(error);
 }
 
@@ -23,6 +25,29 @@ int blob_status(const Error& error) {
 
 Error blob_error(Kind kind, std::string code, std::string message) {
   return arm::error(kind, std::move(code), std::move(message));
+}
+
+std::string xml_escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
 }
 
 Error auth_failed(std::string why) {
@@ -33,16 +58,7 @@ Error auth_failed(std::string why) {
 http::Reply xml_error(const Error& error) {
   http::Reply reply{.status = blob_status(error)};
   const auto code = arm::error_code(error);
-  std::string message;
-  for (const char c : error.message) {
-    if (c == '<') {
-      message += "&lt;";
-    } else if (c == '&') {
-      message += "&amp;";
-    } else {
-      message += c;
-    }
-  }
+  const auto message = xml_escape(error.message);
   reply.headers.add("x-ms-error-code", code);
   reply.headers.add("Content-Type", "application/xml");
   if (reply.status == 503) reply.headers.add("Retry-After", "1");

@@ -15,6 +15,7 @@ inline constexpr std::uint64_t write_bytes_max = 4 << 20;
 Error blob_error(Kind kind, std::string code, std::string message);
 Error auth_failed(std::string why);
 http::Reply xml_error(const Error& error);
+std::string xml_escape(std::string_view text);
 std::string digest_text(const char* algorithm, ByteView bytes);  // base64
 
 struct Range {

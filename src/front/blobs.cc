@@ -13,12 +13,12 @@
 #include "base/text.h"
 #include "front/blob_words.h"
 #include "front/holder.h"
+#include "front/pages.h"
 
 namespace pinaco::front {
 namespace {
 
 constexpr std::size_t opened_max = 8;  // each pins what it reads
-constexpr std::size_t stream_step = 1 << 20;
 
 }  // namespace
 
@@ -223,23 +223,9 @@ Result<http::Reply> Blobs::read(const http::Request& request, const Grant& grant
     reply.headers.add("Content-Range",
                       fmt::format("bytes {}-{}/{}", wanted.first, wanted.last, size));
   }
-  http::BodyStream stream{.size_bytes = wanted.last - wanted.first + 1, .write = {}};
-  stream.write = [this, blob, wanted, grant](const http::Sink& sink) -> Result<> {
-    Bytes buffer(stream_step);
-    std::uint64_t at = wanted.first;
-    for (std::uint64_t steps = 0; at <= wanted.last; steps++) {
-      // A revoked link ends what it is sending, too.
-      if (steps % 16 == 15 && !TRY(is_live(grant)))
-        return fail(auth_failed("The link was revoked."));
-      const auto part =
-          static_cast<std::size_t>(std::min<std::uint64_t>(stream_step, wanted.last - at + 1));
-      TRY(blob->read(at, MutableBytes(buffer).first(part)));
-      TRY(sink(ByteView(buffer).first(part)));
-      at += part;
-    }
-    return {};
-  };
-  reply.stream = std::move(stream);
+  reply.stream = stream_range(
+      wanted, [blob](std::uint64_t at, MutableBytes into) { return blob->read(at, into); },
+      [this, grant] { return is_live(grant); });
   return reply;
 }
 
@@ -271,60 +257,18 @@ Result<http::Reply> Blobs::ranges(const http::Request& request, const Grant& gra
   const auto size = blob->size_bytes();
   const auto asked = TRY(range_of(request, size));
   const Range range = asked ? *asked : Range{.first = 0, .last = size - 1};
-  std::vector<Extent> data;
-  for (const Extent& extent : TRY(blob->extents(range.first, range.last - range.first + 1))) {
-    if (extent.zero || extent.length == 0) continue;
-    // Pages are whole: a part of one counts.
-    const std::uint64_t first = extent.offset / page_bytes * page_bytes;
-    const std::uint64_t end =
-        std::min(size, (extent.offset + extent.length + page_bytes - 1) / page_bytes * page_bytes);
-    if (!data.empty() && data.back().offset + data.back().length >= first) {
-      data.back().length = end - data.back().offset;
-    } else {
-      data.push_back({.offset = first, .length = end - first});
-    }
-  }
-  std::string xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?><PageList>";
-  for (const Extent& extent : data) {
-    xml += fmt::format("<PageRange><Start>{}</Start><End>{}</End></PageRange>", extent.offset,
-                       extent.offset + extent.length - 1);
-  }
-  xml += "</PageList>";
-  http::Reply reply{.body = std::move(xml)};
+  auto reply = page_list(TRY(blob->extents(range.first, range.last - range.first + 1)), size);
   add_validators(reply, grant.id);
-  reply.headers.add("x-ms-blob-content-length", std::to_string(size));
-  reply.headers.add("Content-Type", "application/xml");
   return reply;
 }
 
 Result<http::Reply> Blobs::write_page(const http::Request& request, const Grant& grant) {
-  const auto range = TRY(range_of(request, grant.upload_bytes));
-  const auto how = request.headers.get("x-ms-page-write");
-  if (!range || (!iequals(how, "update") && !iequals(how, "clear"))) {
-    return fail(blob_error(Kind::invalid, "MissingRequiredHeader",
-                           "Put Page needs x-ms-page-write (update or clear) and x-ms-range."));
-  }
-  const std::uint64_t length = range->last - range->first + 1;
-  if (range->first % page_bytes != 0 || length % page_bytes != 0) {
-    return fail(blob_error(Kind::invalid, "InvalidHeaderValue",
-                           fmt::format("The range {}-{} is not whole pages of 512 bytes.",
-                                       range->first, range->last)));
-  }
-  if (iequals(how, "clear")) {
-    TRY(parts_.depot.uploads().clear(grant.upload, grant.upload_bytes, range->first, length));
+  const auto write = TRY(page_write_of(request, grant.upload_bytes));
+  auto& uploads = parts_.depot.uploads();
+  if (write.clear) {
+    TRY(uploads.clear(grant.upload, grant.upload_bytes, write.offset, write.length));
   } else {
-    if (length > write_bytes_max || request.body.size() != length) {
-      return fail(blob_error(Kind::invalid, "InvalidHeaderValue",
-                             fmt::format("The body has {} bytes, the range {} (4 MiB at most).",
-                                         request.body.size(), length)));
-    }
-    const auto md5 = request.headers.get("Content-MD5");
-    if (!md5.empty() && md5 != digest_text("MD5", as_bytes(request.body))) {
-      return fail(blob_error(Kind::invalid, "Md5Mismatch",
-                             "The MD5 of the body is not the one in Content-MD5. Send it again."));
-    }
-    TRY(parts_.depot.uploads().write(grant.upload, grant.upload_bytes, range->first,
-                                     as_bytes(request.body)));
+    TRY(uploads.write(grant.upload, grant.upload_bytes, write.offset, as_bytes(request.body)));
   }
   // A write that a revoke overtook may have missed the import: it is not acknowledged.
   if (!TRY(is_live(grant))) return fail(auth_failed("The link was revoked."));

@@ -1,5 +1,6 @@
 // The front: from an HTTP request to an answer. ARM, the login surface, cloud metadata, signed
-// links to page blobs, and Pinaco's own small interface (/pinaco/v1).
+// links to page blobs, the blobs of storage accounts, and Pinaco's own small interface
+// (/pinaco/v1).
 //
 // What it is: router.cc is the one page that shows the way of a request: id → row → version →
 // token → right → body → handler → reply. Threads: answer() from any number of threads. Lifetime:
@@ -40,6 +41,7 @@ struct Parts {
 
 class Blobs;
 class OwnInterface;
+class Storage;
 struct Target;
 
 class Front {
@@ -69,6 +71,7 @@ class Front {
   Parts parts_;
   std::unique_ptr<Blobs> blobs_;
   std::unique_ptr<OwnInterface> own_;
+  std::unique_ptr<Storage> storage_;
   graph::Graph graph_;
 };
 

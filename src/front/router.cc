@@ -10,6 +10,7 @@
 #include "front/front.h"
 #include "front/metadata.h"
 #include "front/own.h"
+#include "front/storage.h"
 #include "front/target.h"
 
 namespace pinaco::front {
@@ -71,6 +72,7 @@ Result<std::unique_ptr<Front>> Front::open(Parts parts) {
   std::unique_ptr<Front> front(new Front(std::move(parts)));
   front->blobs_ = std::make_unique<Blobs>(front->parts_);
   front->own_ = std::make_unique<OwnInterface>(front->parts_, *front->blobs_);
+  front->storage_ = std::make_unique<Storage>(front->parts_);
   TRY(front->own_->restore_exports());
   return front;
 }
@@ -87,6 +89,7 @@ http::Reply Front::answer(http::Request& request) {
   if (!target->segments.empty() && target->segments[0] == "blob") {
     return blobs_->answer(request, *target);
   }
+  if (Storage::is_for(*target)) return storage_->answer(request, *target);
   return answer_arm(request, *target);
 }
 

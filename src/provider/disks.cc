@@ -8,6 +8,7 @@
 #include "provider/disk_growth.h"
 #include "provider/schema.h"
 #include "provider/sources.h"
+#include "provider/storage.h"
 
 namespace pinaco::provider {
 namespace {
@@ -119,8 +120,19 @@ Result<> take_content(Draft& draft, const Json& content) {
   set_path(properties, "diskSizeBytes", std::max(bytes, wanted));
   set_path(properties, "diskState", "Unattached");
   set_path(draft.wanted.internal, "content", content);
-  if (!string_at(content, "disk").empty()) draft.task = "capture_contents";
+  if (awaits_capture(content)) draft.task = "capture_contents";
   return {};
+}
+
+// A VHD in a storage account, which a worker stores.
+Result<> prepare_import(Draft& draft) {
+  const Json& properties = draft.wanted.properties;
+  const auto path = path_of(draft, "creationData.sourceUri");
+  const auto uri = string_at(properties, "creationData.sourceUri");
+  if (uri.empty()) return fail(arm::missing_parameter(path));
+  return take_content(
+      draft, TRY(content_of_blob(draft, uri, string_at(properties, "creationData.storageAccountId"),
+                                 path)));
 }
 
 Result<> prepare_copy(Draft& draft) {
@@ -304,10 +316,11 @@ Result<> prepare_new(Draft& draft) {
   if (option == "FromImage" && !is_snapshot(draft.type)) return prepare_from_image(draft);
   if (option == "Empty") return prepare_empty(draft);
   if (option == "Restore" && !is_snapshot(draft.type)) return prepare_restore(draft);
+  if (option == "Import") return prepare_import(draft);
   return fail(arm::error(
       Kind::invalid, "OperationNotAllowed",
-      fmt::format("The create option '{}' is not available on this server yet. Use Upload, Copy, "
-                  "FromImage or Empty.",
+      fmt::format("The create option '{}' is not available on this server yet. Use Upload, Import, "
+                  "Copy, FromImage or Empty.",
                   option),
       path_of(draft, "creationData.createOption")));
 }

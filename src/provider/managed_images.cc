@@ -7,6 +7,7 @@
 #include "provider/machines.h"
 #include "provider/schema.h"
 #include "provider/sources.h"
+#include "provider/storage.h"
 
 namespace pinaco::provider {
 namespace {
@@ -52,21 +53,19 @@ constexpr std::int64_t gib = 1 << 30;
 
 struct Taken {
   Json content;
-  model::Resource disk;
+  model::Resource disk;  // or nothing, of a blob
 };
 
-// The disk or snapshot that an entry of storageProfile names.
+// The disk, snapshot or blob that an entry of storageProfile names.
 Result<Taken> take_disk(const Draft& draft, const Json& said, const std::string& path) {
-  if (!string_at(said, "blobUri").empty()) {
-    return fail(arm::error(Kind::invalid, "OperationNotAllowed",
-                           "A VHD in a storage account cannot be a source on this server yet. "
-                           "Upload it to a managed disk (az disk create --upload-type Upload) and "
-                           "name the disk.",
-                           path + ".blobUri"));
-  }
   const auto disk = string_at(said, "managedDisk.id");
   const auto snapshot = string_at(said, "snapshot.id");
-  if (disk.empty() == snapshot.empty()) {
+  const auto uri = string_at(said, "blobUri");
+  if (!uri.empty() && disk.empty() && snapshot.empty()) {
+    auto content = TRY(content_of_blob(draft, uri, "", path + ".blobUri"));
+    return Taken{.content = std::move(content), .disk = {}};
+  }
+  if (!uri.empty() || disk.empty() == snapshot.empty()) {
     return fail(arm::invalid_parameter(
         path, "Exactly one source is expected: managedDisk, snapshot or blobUri."));
   }
@@ -146,6 +145,11 @@ Result<> from_disks(Draft& draft) {
                            "image definition with osState Specialized.",
                            "osDisk.osState"));
   }
+  // A blob does not say; what is older than this guesses.
+  if (!string_at(*os, "blobUri").empty() && draft.call.api_version >= "2021-07-01" &&
+      string_at(properties, "hyperVGeneration").empty()) {
+    return fail(arm::missing_parameter("hyperVGeneration"));
+  }
   JsonArray contents;
   std::set<std::int64_t> luns;
   auto taken = TRY(take_disk(draft, *os, "storageProfile.osDisk"));
@@ -192,7 +196,7 @@ Result<> prepare(Draft& draft) {
   }
   TRY(machine.empty() ? from_disks(draft) : from_machine(draft, machine));
   for (const Json& content : find_path(draft.wanted.internal, "contents")->get_array()) {
-    if (!string_at(content, "disk").empty()) draft.task = "capture_contents";
+    if (awaits_capture(content)) draft.task = "capture_contents";
   }
   return {};
 }

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -139,6 +140,9 @@ struct ResourceType {
   bool nested = false;                // without a location of its own in requests and answers
   bool with_children = false;         // a delete takes the resources below along
   std::string_view remove_task = "";  // a worker takes it away; empty: gone with the transaction
+  // Before the transaction of a PUT: what no single shard can say, such as that a name is free on
+  // the whole server. The lock is held until the row is there.
+  Result<std::unique_lock<std::mutex>> (*claim)(const Call& call) = nullptr;
 };
 
 // A PUT or PATCH on its way to becoming a row.
@@ -212,7 +216,7 @@ Result<> record_activity(const Call& call, const Event& event);
 Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
 
 // Of a content (sources.h): a worker has yet to store what a machine wrote, and the bytes that it
-// names now are older.
+// names now are older; or what a blob holds, and it names none yet.
 bool awaits_capture(const Json& content);
 
 // A group that is being deleted lends nothing any more.

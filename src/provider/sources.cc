@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "provider/machines.h"
+#include "provider/storage.h"
 
 namespace pinaco::provider {
 namespace {
@@ -94,15 +95,18 @@ Result<> compare_state(std::string_view id, std::string_view state,
 // One disk-level source: a managed disk or a snapshot.
 Result<Json> disk_content(Draft& draft, const Json& image, std::string_view path,
                           const model::Resource& definition) {
-  if (!string_at(image, "source.uri").empty() ||
-      !string_at(image, "source.storageAccountId").empty()) {
-    return fail(arm::error(
-        Kind::invalid, "OperationNotAllowed",
-        "A VHD in a storage account cannot be a source on this server yet. Upload it to a managed "
-        "disk (az disk create --upload-type Upload) and use the disk.",
-        fmt::format("{}.{}.source", profile, path)));
-  }
   const auto text = string_at(image, "source.id");
+  const auto uri = string_at(image, "source.uri");
+  const auto account = string_at(image, "source.storageAccountId");
+  if (!uri.empty() || !account.empty()) {
+    const auto source = fmt::format("{}.{}.source", profile, path);
+    if (uri.empty()) return fail(arm::missing_parameter(source + ".uri"));
+    // 2020-09-30, and az to this day, say the account as the source's id.
+    if (account.empty() == text.empty()) {
+      return fail(arm::missing_parameter(source + ".storageAccountId"));
+    }
+    return content_of_blob(draft, uri, account.empty() ? text : account, source);
+  }
   const auto id = TRY(parse_source(text, fmt::format("{}.source.id", path)));
   const bool disk = is_type(id, "disks");
   if (!disk && !is_type(id, "snapshots")) {
@@ -205,6 +209,12 @@ Error one_source() {
       "image, snapshot, disk, virtual machine) can be provided.");
 }
 
+// What a disk is made from, to find the same one twice: a resource, or a blob.
+std::string source_name(const Json& image) {
+  const auto uri = string_at(image, "source.uri");
+  return uri.empty() ? to_lower(string_at(image, "source.id")) : std::string(uri);
+}
+
 Result<JsonArray> data_contents(Draft& draft, const Json& disks, const model::Resource& definition,
                                 std::set<std::string>& sources) {
   JsonArray contents;
@@ -225,7 +235,13 @@ Result<JsonArray> data_contents(Draft& draft, const Json& disks, const model::Re
           "Duplicated lun numbers have been detected in the input data disks. Lun number must be "
           "unique for each data disk."));
     }
-    if (!sources.insert(to_lower(string_at(image, "source.id"))).second) {
+    if (!sources.insert(source_name(image)).second) {
+      if (!string_at(image, "source.uri").empty()) {
+        return fail(arm::invalid_parameter(
+            fmt::format("{}.dataDiskImages", profile),
+            fmt::format("OSDiskImage and DataDiskImage cannot point to same blob {}",
+                        string_at(image, "source.uri"))));
+      }
       return fail(arm::invalid_parameter(
           fmt::format("{}.dataDiskImages", profile),
           "Duplicated source ids are found in the input disks. Source id should be unique for each "
@@ -291,7 +307,7 @@ Result<> may_take(const Call& call, const arm::ResourceId& source, std::string_v
 }
 
 bool awaits_capture(const Json& content) {
-  return !string_at(content, "disk").empty();
+  return !string_at(content, "disk").empty() || find_path(content, "blob") != nullptr;
 }
 
 bool any_awaits_capture(const model::Resource& row) {
@@ -353,7 +369,8 @@ Result<Json> contents_of_sources(Draft& draft, const model::Resource& definition
     if (os == nullptr) {
       return fail(arm::missing_parameter(fmt::format("{}.osDiskImage", profile)));
     }
-    std::set<std::string> sources{to_lower(string_at(*os, "id"))};
+    std::set<std::string> sources{
+        source_name(*find_path(properties, "storageProfile.osDiskImage"))};
     Json content = TRY(disk_content(draft, *find_path(properties, "storageProfile.osDiskImage"),
                                     "osDiskImage", definition));
     set_path(content, "role", "os");

@@ -1,7 +1,8 @@
 // Where the bytes of a version or a disk come from: resources named in a request become contents,
 // the list of stored disks that a row refers to.
 //
-// A content: {"role":"os"|"data","lun":n,"manifest":hex,"image":hex,"sizeBytes":n,...}.
+// A content: {"role":"os"|"data","lun":n,"manifest":hex,"image":hex,"sizeBytes":n,...}. One that a
+// worker has yet to store has "disk", the id of a disk that a machine writes to, or "blob".
 #pragma once
 
 #include "provider/provider.h"

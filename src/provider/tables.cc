@@ -10,6 +10,7 @@
 #include "provider/resource_graph.h"
 #include "provider/scale_sets.h"
 #include "provider/sharing.h"
+#include "provider/storage.h"
 
 namespace pinaco::provider {
 namespace {
@@ -139,6 +140,12 @@ const Route platform[] = {
      list_usages},
     {"GET", "/subscriptions/{subscription}/providers/Microsoft.Compute/skus", sku_versions,
      "Microsoft.Compute/skus/read", "sizes of machines and types of disks", list_skus},
+    {"POST", "/subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability",
+     storage_api_versions(), "Microsoft.Storage/checknameavailability/read",
+     "whether a storage account may have a name", check_account_name},
+    {"GET", "/subscriptions/{subscription}/providers/Microsoft.Storage/locations/{location}/usages",
+     storage_api_versions(), "Microsoft.Storage/locations/usages/read",
+     "how many storage accounts there are", list_storage_usages},
     {"GET",
      "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/"
      "sharedGalleries",
@@ -245,15 +252,16 @@ const Route platform[] = {
 constexpr std::string_view known_namespaces[] = {
     "Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights",
     "Microsoft.Management",    "Microsoft.Network", "Microsoft.ResourceGraph",
-    "Microsoft.Resources"};
+    "Microsoft.Resources",     "Microsoft.Storage"};
 
 }  // namespace
 
 std::span<const ResourceType> types() {
   static const ResourceType rows[] = {
-      galleries,        image_definitions, image_versions,   disks,      snapshots,
-      virtual_machines, managed_images,    virtual_networks, subnets,    network_interfaces,
-      public_addresses, security_groups,   security_rules,   scale_sets, scale_set_instances};
+      galleries,      image_definitions,  image_versions,      disks,
+      snapshots,      virtual_machines,   managed_images,      virtual_networks,
+      subnets,        network_interfaces, public_addresses,    security_groups,
+      security_rules, scale_sets,         scale_set_instances, storage_accounts};
   return rows;
 }
 

@@ -203,6 +203,8 @@ Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool 
   const JsonObject* envelope = TRY(envelope_of(call.body));
   std::string location;
   if (!patch && !type.nested) location = TRY(location_of(type, call, *envelope));
+  std::unique_lock<std::mutex> claimed;
+  if (!patch && type.claim != nullptr) claimed = TRY(type.claim(call));
   std::optional<Outcome> outcome;
   const std::shared_lock crossing(call.model.crossing());
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {

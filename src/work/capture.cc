@@ -1,5 +1,5 @@
-// What is made from a disk that a machine writes to: the disk is stored as it is at that moment,
-// and the row that wanted it names what came of it.
+// What is made from a disk that a machine writes to, or from a blob: it is stored as it is at that
+// moment, and the row that wanted it names what came of it.
 #include <fmt/format.h>
 
 #include "work/guests.h"
@@ -7,16 +7,23 @@
 namespace pinaco::work {
 namespace {
 
-// Stores each content of the row that names a disk; the pins hold them until the row is written.
-Result<std::vector<store::Pin>> capture_into(Bench& bench, Json& internal) {
+Result<Captured> capture_one(Bench& bench, const Json& content, const std::string& region) {
+  if (const Json* blob = find_path(content, "blob")) return import_blob(bench, *blob, region);
+  if (bench.host == nullptr) {
+    return fail(Kind::invalid, "No machines run on this server: their disks cannot be captured.");
+  }
+  const auto disk = TRY(arm::ResourceId::parse(string_at(content, "disk")));
+  return capture_disk(bench, disk);
+}
+
+// Stores each content of the row that names a disk or a blob; the pins hold them until the row is
+// written.
+Result<std::vector<store::Pin>> capture_into(Bench& bench, Json& internal,
+                                             const std::string& region) {
   std::vector<store::Pin> pins;
   const auto capture = [&](Json& content) -> Result<> {
-    const std::string disk(string_at(content, "disk"));
-    if (disk.empty()) return {};
-    if (bench.host == nullptr) {
-      return fail(Kind::invalid, "No machines run on this server: their disks cannot be captured.");
-    }
-    auto captured = TRY(capture_disk(bench, TRY(arm::ResourceId::parse(disk))));
+    if (string_at(content, "disk").empty() && find_path(content, "blob") == nullptr) return {};
+    auto captured = TRY(capture_one(bench, content, region));
     for (const char* member : {"role", "lun"}) {
       if (const Json* value = find_path(content, member)) {
         set_path(captured.content, member, *value);
@@ -44,7 +51,7 @@ Result<std::vector<store::Pin>> capture_into(Bench& bench, Json& internal) {
 Result<> capture_sources(Bench& bench, const arm::ResourceId& id) {
   const auto row = TRY(bench.model.get(id));
   Json internal = row.internal;
-  const auto pins = TRY(capture_into(bench, internal));
+  const auto pins = TRY(capture_into(bench, internal, row.location));
   if (pins.empty()) return {};
   return bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
     auto now = TRY(change.get(id));

@@ -50,8 +50,9 @@ class LongerDisk final : public DiskReader {
 
 }  // namespace
 
-Depot::Depot(std::vector<std::shared_ptr<store::Region>> regions, std::unique_ptr<Uploads> uploads)
-    : regions_(std::move(regions)), uploads_(std::move(uploads)) {}
+Depot::Depot(std::vector<std::shared_ptr<store::Region>> regions, std::unique_ptr<Uploads> uploads,
+             std::unique_ptr<Uploads> blobs)
+    : regions_(std::move(regions)), uploads_(std::move(uploads)), blobs_(std::move(blobs)) {}
 
 std::shared_ptr<store::Region> Depot::find_region(std::string_view name) const {
   for (const auto& region : regions_) {

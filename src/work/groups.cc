@@ -34,7 +34,8 @@ constexpr std::string_view order[] = {"Microsoft.Compute/galleries/images/versio
                                       "Microsoft.Network/virtualNetworks/subnets",
                                       "Microsoft.Network/virtualNetworks",
                                       "Microsoft.Network/networkSecurityGroups/securityRules",
-                                      "Microsoft.Network/networkSecurityGroups"};
+                                      "Microsoft.Network/networkSecurityGroups",
+                                      "Microsoft.Storage/storageAccounts"};
 
 // Some of the roles and locks on a resource and below it, and how many: a transaction has at most
 // 1,000 writes.

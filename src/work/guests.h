@@ -71,6 +71,8 @@ struct Captured {
   store::Pin pin;
 };
 Result<Captured> capture_disk(Bench& bench, const arm::ResourceId& disk);
+// --- import.cc: the fixed VHD that a page blob is, if nobody writes to it meanwhile.
+Result<Captured> import_blob(Bench& bench, const Json& blob, const std::string& region);
 // Gives it back to whoever wants it: no machine, no overlays.
 // Only if it is `owner`'s; else it is left as it is.
 Result<> free_disk(Bench& bench, const arm::ResourceId& disk, const arm::ResourceId& owner,

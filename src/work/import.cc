@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "blob/blob.h"
 #include "os/lanes.h"
-#include "work/tasks.h"
+#include "work/guests.h"
 
 namespace pinaco::work {
 namespace {
@@ -130,6 +131,52 @@ Result<> import_upload(Bench& bench, const model::Operation& operation) {
   if (!removed)
     LOG(warning, "work", "an upload's file stays for the janitor: {}", removed.error().message);
   return {};
+}
+
+Result<Captured> import_blob(Bench& bench, const Json& blob, const std::string& region) {
+  const auto place = bench.depot.find_region(region);
+  if (place == nullptr) {
+    return fail(Kind::invalid, fmt::format("This server has no region '{}'.", region));
+  }
+  const auto changed = [&] {
+    return fail(arm::error(
+        Kind::conflict, "Conflict",
+        fmt::format("The blob {} was written to or deleted while it was being imported. Leave it "
+                    "alone until the operation has ended, and try again.",
+                    string_at(blob, "uri"))));
+  };
+  const auto find_row = [&]() -> Result<std::optional<blob::Blob>> {
+    std::optional<blob::Blob> row;
+    TRY(bench.model.read(
+        std::string(string_at(blob, "subscription")), [&](const model::View& view) -> Result<> {
+          row = TRY(blob::find_blob(view, string_at(blob, "container"), string_at(blob, "name")));
+          return {};
+        }));
+    if (row && row->etag != string_at(blob, "etag")) row.reset();
+    return row;
+  };
+  const auto before = TRY(find_row());
+  if (!before) return changed();
+  auto source = TRY(bench.depot.blobs().source(before->id, before->size_bytes));
+  const auto opened = format::open_uploaded_vhd(std::move(source));
+  if (!opened) {
+    auto error = opened.error();
+    error.message = fmt::format("The blob {}: {}", string_at(blob, "uri"), error.message);
+    return fail(std::move(error));
+  }
+  const auto start = bench.model.clock().steady();
+  auto written = TRY(place->write(
+      *opened->disk,
+      {.parents = {}, .lanes = 2, .progress = [&](auto, auto) { return !bench.ending.load(); }}));
+  {
+    // A write that is under way has yet to tell its row.
+    const std::unique_lock settled(bench.depot.blobs().writing(before->id));
+    if (!TRY(find_row())) return changed();
+  }
+  const double seconds =
+      std::chrono::duration<double>(bench.model.clock().steady() - start).count();
+  auto content = content_from(written, opened->disk->size_bytes(), seconds);
+  return Captured{.content = std::move(content), .pin = std::move(written.pin)};
 }
 
 Result<> write_empty_disk(Bench& bench, const model::Operation& operation) {

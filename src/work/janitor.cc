@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "blob/blob.h"
 #include "work/tasks.h"
 
 namespace pinaco::work {
@@ -28,6 +29,8 @@ arm::ResourceId collection_of(const std::string& subscription, std::string_view 
 // The manifests that rows of one subscription keep in a region.
 Result<> collect(const model::View& view, const std::string& region, std::set<Digest>& live) {
   const auto keep = [&](const Json& content) -> Result<> {
+    // One that waits for its import names no manifest yet.
+    if (find_path(content, "manifest") == nullptr) return {};
     live.insert(TRY(Digest::parse(string_at(content, "manifest"))));
     return {};
   };
@@ -73,6 +76,64 @@ Result<> remove_old_uploads(Bench& bench) {
   return {};
 }
 
+// Containers and blobs of storage accounts that are gone, and the files of blobs that are.
+Result<> remove_old_blobs(Bench& bench) {
+  constexpr std::size_t rows_a_step = 400;
+  const auto files = TRY(bench.depot.blobs().list());
+  std::set<std::string> wanted;
+  for (const auto& subscription : TRY(bench.model.shards())) {
+    for (bool more = true; more && !bench.ending;) {
+      std::vector<std::string> orphans;
+      TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
+        orphans = TRY(blob::orphans(view, rows_a_step));
+        return {};
+      }));
+      more = orphans.size() == rows_a_step;
+      if (orphans.empty()) break;
+      TRY(bench.model.change(subscription, [&](model::Change& change) -> Result<> {
+        for (const auto& name : orphans) TRY(change.erase_fact(name));
+        return {};
+      }));
+    }
+    TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
+      wanted.merge(TRY(blob::all_ids(view)));
+      return {};
+    }));
+  }
+  for (const auto& file : files) {
+    if (!wanted.contains(file)) TRY(bench.depot.blobs().remove(file));
+  }
+  return {};
+}
+
+// Names of accounts that are gone, or never came to be. A PUT takes a name before its row is there:
+// not those of the last hour.
+Result<> free_account_names(Bench& bench) {
+  std::vector<std::string> gone;
+  const auto before = bench.model.clock().now() - std::chrono::hours(1);
+  std::vector<std::pair<std::string, Json>> names;
+  TRY(bench.model.read("", [&](const model::View& view) -> Result<> {
+    names = TRY(view.facts(blob::name_fact("")));
+    return {};
+  }));
+  for (const auto& [name, json] : names) {
+    const auto taken = parse_iso8601(string_at(json, "taken"));
+    if (taken && *taken > before) continue;
+    const auto id = arm::ResourceId::parse(string_at(json, "id"));
+    if (!id || !TRY(bench.model.find(*id))) gone.push_back(name);
+    if (gone.size() == 400) break;  // the next sweep goes on
+  }
+  if (gone.empty()) return {};
+  return bench.model.change("", [&](model::Change& change) -> Result<> {
+    for (const auto& name : gone) {
+      const auto now = TRY(change.find_fact(name));
+      const auto taken = now ? parse_iso8601(string_at(*now, "taken")) : std::nullopt;
+      if (!taken || *taken <= before) TRY(change.erase_fact(name));
+    }
+    return {};
+  });
+}
+
 }  // namespace
 
 namespace {
@@ -113,6 +174,8 @@ Result<> forget_old_operations(Bench& bench) {
 Result<store::Swept> sweep_regions(Bench& bench) {
   store::Swept sum;
   TRY(remove_old_uploads(bench));
+  TRY(remove_old_blobs(bench));
+  TRY(free_account_names(bench));
   TRY(forget_old_operations(bench));
   // A region in trouble does not keep the others from getting their space back.
   Result<> first;

@@ -74,6 +74,10 @@ Result<std::shared_ptr<format::Source>> Uploads::source(const std::string& id,
   return format::open_file(path(id));
 }
 
+std::shared_mutex& Uploads::writing(const std::string& id) {
+  return writing_[std::hash<std::string>()(id) % writing_.size()];
+}
+
 Result<> Uploads::remove(const std::string& id) {
   return os::remove_file(path(id));
 }

@@ -10,12 +10,14 @@
 // growing pauses and then fails. Errors: those of the steps end in the operation's row.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,8 +32,8 @@
 
 namespace pinaco::work {
 
-// The files that page-blob writes go to, one a disk, named by the disk's unique id. Bytes are on
-// disk when write or clear returned.
+// The files that page-blob writes go to: one a disk under upload, named by the disk's unique id, or
+// one a blob of a storage account. Bytes are on disk when write or clear returned.
 class Uploads {
  public:
   static Result<std::unique_ptr<Uploads>> open(const std::string& folder);
@@ -45,6 +47,9 @@ class Uploads {
   Result<std::shared_ptr<format::Source>> source(const std::string& id, std::uint64_t size_bytes);
   Result<> remove(const std::string& id);
   Result<std::vector<std::string>> list() const;
+  // Who writes holds it shared until a row says that it was done; who asks that row whether
+  // anything was written holds it alone.
+  std::shared_mutex& writing(const std::string& id);
 
  private:
   explicit Uploads(std::string folder) : folder_(std::move(folder)) {}
@@ -53,15 +58,18 @@ class Uploads {
 
   std::string folder_;
   std::mutex mutex_;
+  std::array<std::shared_mutex, 64> writing_;  // by the hash of the id
 };
 
 class Depot {
  public:
-  Depot(std::vector<std::shared_ptr<store::Region>> regions, std::unique_ptr<Uploads> uploads);
+  Depot(std::vector<std::shared_ptr<store::Region>> regions, std::unique_ptr<Uploads> uploads,
+        std::unique_ptr<Uploads> blobs);
 
   const std::vector<std::shared_ptr<store::Region>>& regions() const { return regions_; }
   std::shared_ptr<store::Region> find_region(std::string_view name) const;  // or nullptr
   Uploads& uploads() { return *uploads_; }
+  Uploads& blobs() { return *blobs_; }
 
   // A stored disk as a region sees it: what it lacks comes from the others. size_bytes beyond the
   // stored size reads as zeros; 0 takes the stored size.
@@ -71,6 +79,7 @@ class Depot {
  private:
   std::vector<std::shared_ptr<store::Region>> regions_;
   std::unique_ptr<Uploads> uploads_;
+  std::unique_ptr<Uploads> blobs_;
 };
 
 struct WorkerOptions {
