@@ -329,8 +329,9 @@ Result<Json> content_of_disk(const model::Resource& disk) {
   if (awaits_capture(*content)) {
     return fail(
         arm::error(Kind::conflict, "OperationNotAllowed",
-                   fmt::format("'{}' is still being captured from the disk of a machine, or "
-                               "that failed. Wait for its operation, or make it again.",
+                   fmt::format("'{}' is still being captured from the disk of a machine or "
+                               "imported from a blob, or that failed. Wait for its operation, or "
+                               "make it again.",
                                disk.id.name())));
   }
   // A disk may have grown beyond what is stored.
