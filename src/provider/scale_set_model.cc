@@ -200,6 +200,8 @@ Result<> prepare_model(Draft& draft, const MachineSize& size, std::int64_t capac
     return {};
   }
   const auto image = TRY(find_machine_image(inner, *reference));
+  draft.warnings = image.warnings;
+  advise_on_size(image.definition, size, image.shown, draft.warnings);
   const bool managed = find_path(image.definition, "identifier") == nullptr;
   if (managed && capacity > instances_of_managed_image_max) {
     return fail(arm::out_of_range("sku.capacity", capacity, 0, instances_of_managed_image_max));
