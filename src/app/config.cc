@@ -83,13 +83,14 @@ Result<> read_flag(const toml::table& table, std::string_view name, bool& into) 
 }
 
 Result<> read_server(const toml::table& table, Config& config) {
-  TRY(check_names(table,
-                  {"address", "port", "nbd_port", "names", "replicas_max", "issuer_hosts",
-                   "shared_subscriptions_max", "shared_tenants_max", "end_of_life", "eager"}));
+  TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max", "frame_cache_mib",
+                          "issuer_hosts", "shared_subscriptions_max", "shared_tenants_max",
+                          "image_disk_gb_max", "end_of_life", "eager"}));
   TRY(read_text(table, "address", config.address));
   TRY(read_number(table, "port", 0, 65535, config.port));
   TRY(read_number(table, "nbd_port", 0, 65535, config.nbd_port));
   TRY(read_number(table, "replicas_max", 1, 100, config.replicas_max));
+  TRY(read_number(table, "frame_cache_mib", 16, 65536, config.frame_cache_mib));
   TRY(read_number(table, "shared_subscriptions_max", 0, 1000, config.shared_subscriptions_max));
   TRY(read_number(table, "shared_tenants_max", 0, 1000, config.shared_tenants_max));
   TRY(read_number(table, "image_disk_gb_max", 1, 32'767, config.image_disk_gb_max));

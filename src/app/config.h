@@ -6,6 +6,7 @@
 //   nbd_port = 10809           # NBD; 0 takes a free one
 //   names = ["images.example"] # further names for the certificate
 //   replicas_max = 10          # of a version in a region
+//   frame_cache_mib = 256      # memory for what was read last of stored disks
 //   shared_subscriptions_max = 30  # that a gallery is shared with
 //   shared_tenants_max = 5
 //   image_disk_gb_max = 1024   # of each disk of an image version
@@ -75,6 +76,7 @@ struct Config {
   int port = 8443;
   int nbd_port = 10809;
   int replicas_max = 10;
+  int frame_cache_mib = 256;
   int shared_subscriptions_max = 30;  // that a gallery is shared with
   int shared_tenants_max = 5;
   int image_disk_gb_max = 1024;

@@ -42,12 +42,15 @@ TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
   const auto usual = parse_config("", "/data");
   EXPECT_EQ(usual->shared_subscriptions_max, 30);
   EXPECT_EQ(usual->shared_tenants_max, 5);
+  EXPECT_EQ(usual->frame_cache_mib, 256);
   const auto config =
       parse_config("[server]\nshared_subscriptions_max = 100\nshared_tenants_max = 0\n", "/data");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->shared_subscriptions_max, 100);
   EXPECT_EQ(config->shared_tenants_max, 0);
   EXPECT_FALSE(parse_config("[server]\nshared_tenants_max = -1\n", "/data"));
+  EXPECT_EQ(parse_config("[server]\nframe_cache_mib = 16\n", "/data")->frame_cache_mib, 16);
+  EXPECT_FALSE(parse_config("[server]\nframe_cache_mib = 15\n", "/data"));
 }
 
 TEST(Config, ReadsWhatDeploymentsMayDo) {

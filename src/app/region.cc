@@ -11,8 +11,9 @@
 namespace pinaco::app {
 namespace {
 
-Result<std::shared_ptr<store::Region>> open_region(const RegionConfig& config, Clock& clock) {
-  store::RegionOptions options{.name = config.name, .places = {}};
+Result<std::shared_ptr<store::Region>> open_region(const RegionConfig& config, Clock& clock,
+                                                   std::shared_ptr<store::FrameCache> frames) {
+  store::RegionOptions options{.name = config.name, .places = {}, .frames = std::move(frames)};
   for (const auto& each : config.stores) {
     TRY(os::make_folders(each.path));
     options.places.push_back({
@@ -46,6 +47,9 @@ provider::World world_of(const Config& config) {
   return world;
 }
 
+// Two scale sets of the largest kind, and as many data disks.
+constexpr std::size_t machine_disks_max = 4096;
+
 // Where machines run. QEMU itself is looked for when the first one starts.
 Result<std::unique_ptr<work::Host>> open_host(const Config& config, const RunOptions& options,
                                               std::shared_ptr<std::atomic<bool>> ending) {
@@ -71,6 +75,7 @@ Result<std::unique_ptr<work::Host>> open_host(const Config& config, const RunOpt
   }
   nbd::ServerOptions disks;
   disks.unix_path = host.disks_socket;
+  disks.connections_max = machine_disks_max;
   if (auto served = nbd::serve(disks)) {
     host.disks = std::move(*served);
   } else {
@@ -148,7 +153,11 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->world = world_of(config);
 
   std::vector<std::shared_ptr<store::Region>> regions;
-  for (const auto& each : config.regions) regions.push_back(TRY(open_region(each, clock)));
+  const auto frames =
+      store::make_frame_cache(static_cast<std::uint64_t>(config.frame_cache_mib) << 20);
+  for (const auto& each : config.regions) {
+    regions.push_back(TRY(open_region(each, clock, frames)));
+  }
   auto uploads = TRY(work::Uploads::open(data + "/uploads"));
   auto blobs = TRY(work::Uploads::open(data + "/blobs"));
   pinaco->depot =

@@ -3,6 +3,10 @@
 
 namespace pinaco::store {
 
+std::shared_ptr<FrameCache> make_frame_cache(std::uint64_t bytes_max) {
+  return std::make_shared<FrameCache>(bytes_max);
+}
+
 FrameCache::FrameCache(std::uint64_t bytes_max)
     : shard_bytes_max_(static_cast<std::size_t>(bytes_max) / std::tuple_size_v<decltype(shards_)>) {
 }
@@ -19,9 +23,11 @@ Result<FrameBytes> FrameCache::get(const FrameKey& key,
       shard.order.splice(shard.order.begin(), shard.order, found->second);
       return found->second->bytes;
     }
-    shard.loaded.wait(lock);
+    const auto loaded = found->second->loaded;  // kept: the entry may be gone when it wakes us
+    loaded->wait(lock);
   }
-  shard.order.push_front({.key = key, .bytes = nullptr});
+  const auto loaded = std::make_shared<std::condition_variable>();
+  shard.order.push_front({.key = key, .bytes = nullptr, .loaded = loaded});
   const auto mine = shard.order.begin();
   shard.entries.emplace(key, mine);
   lock.unlock();
@@ -30,14 +36,15 @@ Result<FrameBytes> FrameCache::get(const FrameKey& key,
   if (!bytes) {
     shard.entries.erase(key);
     shard.order.erase(mine);
-    shard.loaded.notify_all();
+    loaded->notify_all();
     return std::unexpected(std::move(bytes.error()));
   }
   const auto frame = std::make_shared<const Bytes>(std::move(*bytes));
   mine->bytes = frame;
   shard.bytes += frame->size();
+  mine->loaded = nullptr;
   evict(shard);
-  shard.loaded.notify_all();
+  loaded->notify_all();
   return frame;
 }
 

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/digest.h"
+#include "store/store.h"
 
 namespace pinaco::store {
 
@@ -38,11 +39,11 @@ class FrameCache {
   };
   struct Entry {
     FrameKey key;
-    FrameBytes bytes;  // null while it is loaded
+    FrameBytes bytes;                                 // null while it is loaded
+    std::shared_ptr<std::condition_variable> loaded;  // of who waits for it
   };
   struct Shard {
     std::mutex mutex;
-    std::condition_variable loaded;
     std::list<Entry> order;  // the last used first
     std::unordered_map<FrameKey, std::list<Entry>::iterator, Hash> entries;
     std::size_t bytes = 0;

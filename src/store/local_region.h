@@ -49,7 +49,7 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   Result<std::optional<std::uint64_t>> find_size(const ObjectName& name) const;
 
   DedupIndex& dedup() const { return dedup_; }
-  FrameCache& frames() const { return frames_; }
+  FrameCache& frames() const { return *frames_; }
   std::shared_ptr<PinSet> make_pins() const { return pins_->make_set(); }
   // Durable at the place; a damaged object of that name makes way.
   Result<> put(const Place& place, const ObjectName& name, std::span<const ByteView> parts) const;
@@ -68,10 +68,20 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   const std::shared_ptr<PinBoard> pins_;
   mutable DedupIndex dedup_;
   mutable LruCache<Digest, PackIndex> indexes_;
-  mutable FrameCache frames_;
+  const std::shared_ptr<FrameCache> frames_;
 
   mutable std::mutex manifests_mutex_;
   mutable std::unordered_map<Digest, std::weak_ptr<const Manifest>> manifests_;
+
+  // A thousand disks of one image are one reader, with one set of pins.
+  using Sources = std::vector<std::shared_ptr<const LocalRegion>>;
+  struct OpenDisk {
+    std::vector<const LocalRegion*> sources;
+    std::weak_ptr<DiskReader> disk;
+  };
+  Result<std::shared_ptr<DiskReader>> open_new(const Digest& manifest, Sources sources) const;
+  mutable std::mutex opened_mutex_;
+  mutable std::unordered_map<Digest, OpenDisk> opened_;
 
   std::mutex sweep_mutex_;
 

@@ -32,6 +32,7 @@ class StoredDisk final : public DiskReader {
 };
 
 constexpr std::uint64_t segment_bytes = segment_blocks * block_bytes;
+constexpr std::size_t disks_remembered_max = 4096;
 
 Result<> StoredDisk::check_range(std::uint64_t offset, std::uint64_t length) const {
   if (offset <= size_bytes() && length <= size_bytes() - offset) return {};
@@ -68,8 +69,9 @@ Result<> StoredDisk::read_run(const Run& run, std::uint64_t skip_bytes, MutableB
     const std::uint64_t in_frame = at % frame_bytes_max;
     const auto length =
         static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), frame_bytes_max - in_frame));
-    const auto frame =
-        TRY(sources_.front()->frames().get(key, [&] { return load_frame(key, offset, length); }));
+    // By reference: the function object is made for every read and should need no memory.
+    const auto load = [&] { return load_frame(key, offset, length); };
+    const auto frame = TRY(sources_.front()->frames().get(key, std::cref(load)));
     if (in_frame + length > frame->size()) {
       return fail(Kind::corrupt, fmt::format("Bytes {} to {} of the disk: pack {} has no such "
                                              "blocks.",
@@ -129,6 +131,26 @@ Result<std::shared_ptr<DiskReader>> LocalRegion::open_disk(
     CHECK(local != nullptr);
     if (local != sources.front()) sources.push_back(std::move(local));
   }
+  std::vector<const LocalRegion*> names;
+  for (const auto& region : sources) names.push_back(region.get());
+  {
+    const std::lock_guard lock(opened_mutex_);
+    const auto found = opened_.find(manifest);
+    if (found != opened_.end() && found->second.sources == names) {
+      if (auto disk = found->second.disk.lock()) return disk;
+    }
+  }
+  auto disk = TRY(open_new(manifest, std::move(sources)));
+  const std::lock_guard lock(opened_mutex_);
+  if (opened_.size() >= disks_remembered_max) {
+    std::erase_if(opened_, [](const auto& entry) { return entry.second.disk.expired(); });
+  }
+  opened_[manifest] = {.sources = std::move(names), .disk = disk};
+  return disk;
+}
+
+Result<std::shared_ptr<DiskReader>> LocalRegion::open_new(const Digest& manifest,
+                                                          Sources sources) const {
   // Pinned first, so that a sweep which begins now cannot take what was found.
   std::vector<std::shared_ptr<PinSet>> pins;
   for (const auto& region : sources) {

@@ -16,6 +16,7 @@ constexpr std::uint64_t index_tail_bytes = 80 << 10;
 constexpr std::uint64_t samples_tail_bytes = 4 << 10;
 constexpr std::size_t open_lanes = 4;
 constexpr std::size_t manifests_cached_max = 4096;
+constexpr std::uint64_t own_cache_bytes = 64 << 20;
 
 ObjectName pack_name(const Digest& digest) {
   return {.kind = ObjectKind::pack, .digest = digest};
@@ -82,7 +83,7 @@ LocalRegion::LocalRegion(RegionOptions options)
       pins_(std::make_shared<PinBoard>()),
       dedup_(options_.index_cache_bytes / 2),
       indexes_(options_.index_cache_bytes / 2),
-      frames_(options_.frame_cache_bytes) {}
+      frames_(options_.frames ? options_.frames : make_frame_cache(own_cache_bytes)) {}
 
 Result<> LocalRegion::load() {
   struct Found {

@@ -70,6 +70,37 @@ TEST_F(RegionTest, TheImageDigestDependsOnlyOnTheBytes) {
   EXPECT_NE(*image_digest(other, 2, {}), *expected);
 }
 
+TEST_F(RegionTest, RegionsThatShareACacheReadAFrameOnce) {
+  const MemoryDisk disk(made_up_disk(11, 3 << 20));
+  const auto packs = std::make_shared<FaultyStore>(folder("home/1"));
+  const auto frames = make_frame_cache(16 << 20);
+  const auto open = [&](const std::string& name, std::shared_ptr<PackStore> store) {
+    return *Region::open({.name = name,
+                          .places = {{.zone = "", .name = name, .packs = std::move(store)}},
+                          .frames = frames});
+  };
+  const auto home = open("home", packs);
+  const auto away = open("away", folder("away/1"));
+  const auto written = home->write(disk, {});
+  ASSERT_TRUE(good(written));
+  const auto there = away->open_disk(written->manifest, {home});
+  ASSERT_TRUE(good(there));
+  EXPECT_EQ(read_disk(**home->open_disk(written->manifest)), rounded_up(disk.bytes()));
+  packs->gets_until_failure = 0;
+  EXPECT_EQ(read_disk(**there), rounded_up(disk.bytes()));
+}
+
+TEST_F(RegionTest, DisksOfOneImageThatReadFromTheSameRegionsAreOneReader) {
+  const auto here = region("home");
+  const auto other = region("other");
+  const auto written = here->write(MemoryDisk(made_up_disk(12, 1 << 20)), {});
+  ASSERT_TRUE(good(written));
+  const auto one = *here->open_disk(written->manifest);
+  EXPECT_EQ(*here->open_disk(written->manifest), one);
+  EXPECT_NE(*here->open_disk(written->manifest, {other}), one);
+  EXPECT_NE(*here->open_disk(written->manifest), one);  // only the last is remembered
+}
+
 TEST_F(RegionTest, RefusesADiskOfNoBytes) {
   const auto here = region("home");
   EXPECT_EQ(here->write(MemoryDisk({}), {}).error().kind, Kind::invalid);

@@ -13,9 +13,9 @@
 // by all images of the region; what an image needs is pinned while it is written or copied and
 // lives afterwards as long as the sweep's list of live manifests names it.
 // Threads: everything from any thread. Lifetime: readers keep the region's caches and stores
-// alive. Limits: disks up to 32 TiB; memory of a region is frame_cache_bytes +
-// index_cache_bytes + about 90 MiB per TiB of distinct blocks for the sparse dedup index; an
-// import adds at most 64 MiB. Errors: corrupt when bytes fail their check and no other place has
+// alive. Limits: disks up to 32 TiB; memory of a region is its frame cache, which regions may
+// share, + index_cache_bytes + about 90 MiB per TiB of distinct blocks for the sparse dedup index;
+// an import adds at most 64 MiB. Errors: corrupt when bytes fail their check and no other place has
 // good ones; unavailable when a place failed; busy when a disk is full.
 #pragma once
 
@@ -76,10 +76,15 @@ struct Place {
   std::shared_ptr<PackStore> packs;
 };
 
+// Decompressed and checked frames, the last used ones. A frame is named by what it holds, so
+// regions that share a cache find there what another of them has read.
+class FrameCache;
+std::shared_ptr<FrameCache> make_frame_cache(std::uint64_t bytes_max);
+
 struct RegionOptions {
   std::string name;
   std::vector<Place> places;  // at least one; the first is where new packs are written
-  std::uint64_t frame_cache_bytes = 64 << 20;
+  std::shared_ptr<FrameCache> frames = {};  // nullptr: one of its own, of 64 MiB
   std::uint64_t index_cache_bytes = 64 << 20;
 };
 

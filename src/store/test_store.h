@@ -164,7 +164,7 @@ class StoreTest : public testing::Test {
   std::shared_ptr<Region> region_of(const std::string& name, std::vector<Place> places) {
     auto opened = Region::open({.name = name,
                                 .places = std::move(places),
-                                .frame_cache_bytes = 8 << 20,
+                                .frames = make_frame_cache(8 << 20),
                                 .index_cache_bytes = 8 << 20});
     CHECK(opened.has_value());
     return std::move(*opened);
