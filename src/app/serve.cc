@@ -13,9 +13,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/limits.h"
 
 namespace pinaco::app {
 namespace {
+
+constexpr std::uint64_t open_files_wanted = 64 << 10;
+constexpr std::uint64_t open_files_good = 8 << 10;
 
 Result<std::string> data_folder(const ServeOptions& options) {
   std::string folder = options.data_folder;
@@ -56,6 +60,14 @@ void print_credentials(const identity::FirstCredentials& first) {
 }
 
 Result<> run(const ServeOptions& options) {
+  const auto open_files = TRY(os::allow_open_files(open_files_wanted));
+  if (open_files < open_files_good) {
+    LOG(warning, "app",
+        "This process may open {} files; 1,000 machines need about 3,000. Raise its limit, say "
+        "with "
+        "LimitNOFILE= or ulimit -n.",
+        open_files);
+  }
   const auto data = TRY(data_folder(options));
   const auto config = TRY(read_config(options, data));
   const std::string host = config.address == "0.0.0.0" ? "localhost" : config.address;

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t buffers_bytes_max = 256u << 20;  // shared out among the connections
 constexpr std::size_t allowance_bytes_max = 4u << 20;
+constexpr std::size_t allowance_bytes_min = 64u << 10;  // one piece always fits
 
 struct Connection {
   std::shared_ptr<Session> session;
@@ -132,8 +133,8 @@ class ServerOnThreads final : public Server {
 
   void share_out() {
     const auto count = std::max<std::size_t>(connections_.size(), 1);
-    common_.allowance_bytes =
-        std::clamp<std::size_t>(buffers_bytes_max / count, piece_bytes_max, allowance_bytes_max);
+    common_.allowance_bytes = std::clamp<std::size_t>(buffers_bytes_max / count,
+                                                      allowance_bytes_min, allowance_bytes_max);
   }
 
   void run(std::uint64_t id, Session& session) {
