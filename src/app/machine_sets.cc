@@ -123,15 +123,23 @@ Result<> list(const MachineCall& call) {
   return {};
 }
 
-// By lower-case id of the machine.
+// By lower-case id of the machine: interfaces say whose they are, addresses of which interface.
 Result<std::map<std::string, std::string>> addresses_in(const MachineCall& call,
                                                         const arm::ResourceId& id) {
+  const auto list = [&](const char* what) {
+    return call.connection.list(
+        fmt::format("{}/{}?api-version={}", id.text(), what, set_network_api));
+  };
+  std::map<std::string, std::string> machines;
+  for (const auto& card : TRY(list("networkInterfaces"))) {
+    machines[to_lower(string_at(card, "id"))] =
+        to_lower(string_at(card, "properties.virtualMachine.id"));
+  }
   std::map<std::string, std::string> found;
-  for (const auto& each : TRY(call.connection.list(
-           fmt::format("{}/publicipaddresses?api-version={}", id.text(), set_network_api)))) {
+  for (const auto& each : TRY(list("publicipaddresses"))) {
     const auto owner = to_lower(string_at(each, "properties.ipConfiguration.id"));
-    const auto end = owner.find("/networkinterfaces/");
-    found[owner.substr(0, end)] = string_at(each, "properties.ipAddress");
+    const auto card = owner.substr(0, owner.rfind("/ipconfigurations/"));
+    found[machines[card]] = string_at(each, "properties.ipAddress");
   }
   return found;
 }

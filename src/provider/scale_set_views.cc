@@ -49,14 +49,27 @@ Json shown_card(const model::Resource& card, std::string_view machine) {
                     {"properties", std::move(properties)}};
 }
 
-// Interfaces of the machines, as `show` has them.
-Result<Outcome> list_cards(const Call& call, const std::vector<arm::ResourceId>& machines) {
+// The interfaces that a machine's row names.
+Result<std::vector<model::Resource>> cards_of(const model::View& view,
+                                              const model::Resource& machine) {
+  std::vector<model::Resource> cards;
+  const Json* list = find_path(machine.properties, "networkProfile.networkInterfaces");
+  if (list == nullptr || !list->is_array()) return cards;
+  for (const Json& each : list->get_array()) {
+    const auto id = arm::ResourceId::parse(string_at(each, "id"));
+    auto card = id ? TRY(view.find(*id)) : std::optional<model::Resource>();
+    if (card) cards.push_back(std::move(*card));
+  }
+  return cards;
+}
+
+Result<Outcome> list_cards(const Call& call, const std::vector<model::Resource>& machines) {
   JsonArray list;
   TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
     list.clear();
     for (const auto& machine : machines) {
-      for (const auto& card : TRY(view.list_all(machine.child("networkInterfaces", "")))) {
-        list.push_back(shown_card(card, machine.text()));
+      for (const auto& card : TRY(cards_of(view, machine))) {
+        list.push_back(shown_card(card, machine.id.text()));
       }
     }
     return {};
@@ -138,16 +151,11 @@ Result<Outcome> cancel_rolling_upgrade(const Call& call) {
 
 Result<Outcome> list_set_cards(const Call& call) {
   const auto [set, instances] = TRY(read_set(call));
-  std::vector<arm::ResourceId> machines;
-  if (!is_flexible(set)) {
-    for (const auto& row : instances) machines.push_back(row.id);
-  }
-  return list_cards(call, machines);
+  return list_cards(call, instances);
 }
 
 Result<Outcome> list_instance_cards(const Call& call) {
-  const auto instance = TRY(call.model.get(instance_of(call)));
-  return list_cards(call, {instance.id});
+  return list_cards(call, { TRY(call.model.get(instance_of(call))) });
 }
 
 Result<Outcome> list_set_addresses(const Call& call) {
@@ -156,7 +164,7 @@ Result<Outcome> list_set_addresses(const Call& call) {
   TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
     list.clear();
     for (const auto& row : instances) {
-      for (const auto& card : TRY(view.list_all(row.id.child("networkInterfaces", "")))) {
+      for (const auto& card : TRY(cards_of(view, row))) {
         const auto id = arm::ResourceId::parse(
             string_at(find_path(card.properties, "ipConfigurations")->get_array().front(),
                       "properties.publicIPAddress.id"));
