@@ -43,10 +43,10 @@ TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
   EXPECT_EQ(usual->shared_subscriptions_max, 30);
   EXPECT_EQ(usual->shared_tenants_max, 5);
   EXPECT_EQ(usual->frame_cache_mib, 256);
-  const auto config =
-      parse_config("[server]\nshared_subscriptions_max = 100\nshared_tenants_max = 0\n"
-                   "image_disk_gb_max = 32767\n",
-                   "/data");
+  const auto config = parse_config(
+      "[server]\nshared_subscriptions_max = 100\nshared_tenants_max = 0\n"
+      "image_disk_gb_max = 32767\n",
+      "/data");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->image_disk_gb_max, 32767);
   EXPECT_EQ(config->shared_subscriptions_max, 100);

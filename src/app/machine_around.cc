@@ -120,9 +120,8 @@ Result<std::string> Around::find_subnet(std::string_view prefix) {
   if (!any.empty()) return any;
   const Json wanted = JsonObject{
       {"addressSpace", JsonObject{{"addressPrefixes", JsonArray{"10.0.0.0/16"}}}},
-      {"subnets",
-       JsonArray{JsonObject{{"name", machine_.name() + "Subnet"},
-                            {"properties", JsonObject{{"addressPrefix", prefix}}}}}}};
+      {"subnets", JsonArray{JsonObject{{"name", machine_.name() + "Subnet"},
+                                       {"properties", JsonObject{{"addressPrefix", prefix}}}}}}};
   TRY(ensure(call_, own, body(wanted)));
   return own.child("subnets", machine_.name() + "Subnet").text();
 }

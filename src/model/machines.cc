@@ -55,6 +55,34 @@ Result<bool> preempt(Change& change, const Resource& row) {
   return true;
 }
 
+bool has_latest_model(const Resource& set, const Resource& instance) {
+  return int_at(set.internal, "model.number") == int_at(instance.internal, "model") &&
+         string_at(set.internal, "model.version") ==
+             string_at(instance.properties, "storageProfile.imageReference.exactVersion");
+}
+
+Result<> leave_set(Change& change, Resource& machine) {
+  if (bool_at(machine.internal, "left")) return {};
+  auto text = string_at(machine.internal, "set");
+  if (text.empty()) text = string_at(machine.internal, "member");
+  const auto id = arm::ResourceId::parse(text);
+  auto set = id ? TRY(change.find(*id)) : std::optional<Resource>();
+  if (!set || set->provisioning == "Deleting") return {};
+  set_path(machine.internal, "left", true);
+  const auto capacity = int_at(set->sku, "capacity");
+  if (capacity == 0) return {};
+  set_path(set->sku, "capacity", capacity - 1);
+  return change.put(*set);
+}
+
+Result<std::size_t> erase_some_rules(Change& change, const arm::ResourceId& id) {
+  const auto prefix = rules_prefix(id.key());
+  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
+                                             rules_a_step));  // '0' comes after '/'
+  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
+  return some.size();
+}
+
 bool is_instance(const arm::ResourceId& id) {
   return id.types.size() == 2 && iequals(id.types.front(), "virtualMachineScaleSets") &&
          iequals(id.types.back(), "virtualMachines");

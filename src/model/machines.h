@@ -20,6 +20,16 @@ Result<std::vector<Resource>> list_machines(const View& view, const std::string&
 // The members of a scale set, those that are being deleted among them.
 Result<std::vector<Resource>> list_instances(const View& view, const Resource& set);
 bool is_instance(const arm::ResourceId& id);  // of a uniform set
+// Whether an instance is what its set's model says now, of the version that it means now.
+bool has_latest_model(const Resource& set, const Resource& instance);
+
+// A machine is on its way out: its set wants one less, once. The caller writes the machine's row.
+Result<> leave_set(Change& change, Resource& machine);
+
+// Some of the roles and locks on a resource and below it, and how many: a transaction has at most
+// 1,000 writes. As many as rules_a_step means that there may be more.
+inline constexpr std::size_t rules_a_step = 400;
+Result<std::size_t> erase_some_rules(Change& change, const arm::ResourceId& id);
 
 // A deletion need not wait until something has come to be: the operation on the row, if it is of
 // that kind, ends as preempted, and the row is free. False: it has to be waited for.

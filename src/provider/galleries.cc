@@ -88,7 +88,9 @@ Result<std::size_t> count_in_region(const Draft& draft, std::string_view type) {
   for (const auto part : split(type, '/')) collection.types.emplace_back(part);
   std::size_t count = 0;
   for (const auto& row : TRY(draft.change.list_all(collection))) {
-    if (row.location == draft.wanted.location) count++;
+    // Those of flexible scale sets count with their set.
+    const bool of_set = !string_at(row.internal, "set").empty();
+    if (row.location == draft.wanted.location && !of_set) count++;
   }
   return count;
 }

@@ -57,6 +57,31 @@ struct Deed {
   JsonObject input = {};  // of each instance's operation
 };
 
+// Some are left out when all are meant; named, they are refused.
+Result<bool> is_meant(const model::View& view, const model::Resource& set,
+                      const model::Resource& row, const Deed& deed, bool named) {
+  if (deed.task == "delete_machine") TRY(access::check_locks(view, row.id.text(), true));
+  if (!named && bool_at(row.properties, "protectionPolicy.protectFromScaleSetActions")) {
+    return false;
+  }
+  if (deed.task == "reimage_machine") {
+    if (string_at(row.internal, "set").empty()) {
+      if (!named) return false;
+      return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                             fmt::format("'{}' was not made by the scale set and has no model to "
+                                         "go back to.",
+                                         row.id.name())));
+    }
+    const Json* only_old = deed.input.if_contains("onlyOld");
+    if (only_old != nullptr && model::has_latest_model(set, row)) return false;
+  }
+  if (deed.task == "start_machine" && bool_at(row.internal, "generalized")) {
+    if (!named) return false;
+    return fail(machine_is(row, "start", "generalized"));
+  }
+  return true;
+}
+
 Result<Outcome> begin(const Call& call, Deed deed) {
   const auto names = TRY(names_in(call, deed.required));
   if (const auto skip = call.query.find("skipshutdown"); skip != call.query.end()) {
@@ -74,11 +99,8 @@ Result<Outcome> begin(const Call& call, Deed deed) {
     for (const auto& row : instances) {
       if (names && !names->contains(to_lower(row.id.name()))) continue;
       if (row.provisioning == "Deleting") continue;
+      if (!TRY(is_meant(change, set, row, deed, names.has_value()))) continue;
       chosen.emplace_back(row.id.text());
-    }
-    if (deed.task == "delete_machine") {
-      const auto left = int_at(set.sku, "capacity") - static_cast<std::int64_t>(chosen.size());
-      set_path(set.sku, "capacity", std::max<std::int64_t>(left, 0));
     }
     input["instances"] = std::move(chosen);
     outcome.operation = TRY(change.start(model::Operation{.resource = set.id,

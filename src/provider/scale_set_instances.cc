@@ -58,6 +58,8 @@ Result<> prepare(Draft& draft) {
     set_path(kept, "protectionPolicy", *policy);
   }
   draft.wanted.properties = std::move(kept);
+  draft.wanted.sku = draft.current->sku;
+  draft.wanted.zones = draft.current->zones;
   return {};
 }
 
@@ -71,8 +73,7 @@ void show_instance(const Call& call, const model::Resource& instance, JsonObject
     properties["instanceView"] = instance_view_of(instance);
   }
   if (const auto set = call.model.find(instance.id.parent()); set && *set) {
-    properties["latestModelApplied"] =
-        int_at((*set)->internal, "model.number") == int_at(instance.internal, "model");
+    properties["latestModelApplied"] = model::has_latest_model(**set, instance);
   }
 }
 

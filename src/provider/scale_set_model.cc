@@ -186,8 +186,13 @@ Result<> prepare_model(Draft& draft, const MachineSize& size, std::int64_t capac
               .envelope = draft.envelope};
   inner.wanted.properties = request_of(draft, size);
   inner.wanted.internal = JsonObject();
-  if (const Json* plan = find_member(draft.envelope, "plan"); plan != nullptr && plan->is_object())
+  if (const Json* plan = find_member(draft.envelope, "plan");
+      plan != nullptr && plan->is_object()) {
+    set_path(draft.wanted.internal, "plan", *plan);
+  }
+  if (const Json* plan = find_path(draft.wanted.internal, "plan")) {
     set_path(inner.wanted.internal, "plan", *plan);
+  }
   const Json before = draft.current ? draft.current->internal : Json(JsonObject());
   const Json request = inner.wanted.properties;
   // What is sent again is what was said, or what answers show of it.

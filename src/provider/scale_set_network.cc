@@ -89,6 +89,11 @@ Result<> prepare_membership(Draft& draft) {
   TRY(draft.call.may_link("Microsoft.Compute/virtualMachineScaleSets/write", *id));
   auto set = TRY(draft.change.find(*id));
   if (!set || set->location != draft.wanted.location) return fail(arm::resource_not_found(*id));
+  if (!iequals(set->id.group, draft.wanted.id.group)) {
+    return fail(arm::invalid_parameter(
+        "virtualMachineScaleSet.id",
+        "A virtual machine and its scale set must be in the same resource group."));
+  }
   if (!is_flexible(*set)) {
     return fail(arm::error(
         Kind::conflict, "OperationNotAllowed",
@@ -115,16 +120,9 @@ Result<> prepare_membership(Draft& draft) {
 }
 
 Result<> leave_set(model::Change& change, const model::Resource& machine) {
-  auto text = string_at(machine.internal, "set");
-  if (text.empty()) text = string_at(machine.internal, "member");
-  const auto id = arm::ResourceId::parse(text);
-  if (!id) return {};
-  auto set = TRY(change.find(*id));
-  if (!set || set->provisioning == "Deleting") return {};
-  const auto capacity = int_at(set->sku, "capacity");
-  if (capacity == 0) return {};
-  set_path(set->sku, "capacity", capacity - 1);
-  return change.put(*set);
+  auto leaving = TRY(change.get(machine.id));
+  TRY(model::leave_set(change, leaving));
+  return change.put(leaving);
 }
 
 }  // namespace pinaco::provider

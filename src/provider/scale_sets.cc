@@ -181,12 +181,24 @@ Result<> check_upgrade_policy(Json& properties) {
 
 Result<std::int64_t> capacity_of(const Draft& draft) {
   const Json* said = find_path(draft.wanted.sku, "capacity");
-  if (said == nullptr) return 0;
+  if (said == nullptr) return draft.current ? int_at(draft.current->sku, "capacity") : 0;
   const auto capacity = int_at(draft.wanted.sku, "capacity", -1);
   if (capacity < 0 || capacity > instances_max) {
     return fail(arm::out_of_range("sku.capacity", capacity, 0, instances_max));
   }
   return capacity;
+}
+
+// Of an image, what a PATCH names replaces what named it before.
+void keep_one_image(Draft& draft) {
+  const std::string path = "virtualMachineProfile.storageProfile.imageReference";
+  const Json* said = find_path(draft.call.body, "properties." + path);
+  if (said == nullptr || !said->is_object() || said->get_object().empty()) return;
+  for (const char* member : {"id", "sharedGalleryImageId", "communityGalleryImageId", "publisher",
+                             "offer", "sku", "version"}) {
+    if (find_member(said->get_object(), member) != nullptr) continue;
+    erase_path(draft.wanted.properties, fmt::format("{}.{}", path, member));
+  }
 }
 
 Result<const MachineSize*> size_of_set(const Draft& draft) {
@@ -221,6 +233,7 @@ Result<> prepare(Draft& draft) {
   }
   TRY(check_upgrade_policy(properties));
   const bool flexible = is_flexible(draft.wanted);
+  keep_one_image(draft);
   const auto capacity = TRY(capacity_of(draft));
   const std::int64_t before = fresh ? 0 : int_at(draft.current->sku, "capacity");
   default_to("singlePlacementGroup", !flexible && capacity <= instances_of_one_group_max);
@@ -236,8 +249,8 @@ Result<> prepare(Draft& draft) {
       return fail(arm::invalid_parameter(
           "sku.capacity", "A scale set without a virtualMachineProfile makes no machines."));
     }
-    erase_path(draft.wanted.internal, "model");
-    return {};
+    if (find_path(draft.wanted.internal, "model") == nullptr) return {};
+    return fail(arm::property_change_not_allowed("virtualMachineProfile"));
   }
   if (bool_at(properties, "singlePlacementGroup") && capacity > instances_of_one_group_max) {
     return fail(arm::out_of_range("sku.capacity", capacity, 0, instances_of_one_group_max));
@@ -248,6 +261,14 @@ Result<> prepare(Draft& draft) {
   set_path(draft.wanted.sku, "capacity", capacity);
   TRY(prepare_model(draft, *size, capacity, capacity > before || refresh));
   if (refresh) set_path(draft.input, "upgrade", "Rolling");
+  return {};
+}
+
+// None of its machines may have a lock of its own.
+Result<> removing(const Call&, model::Change& change, const model::Resource& set) {
+  for (const auto& row : TRY(model::list_instances(change, set))) {
+    TRY(access::check_locks(change, row.id.text(), true));
+  }
   return {};
 }
 
@@ -288,7 +309,7 @@ const ResourceType scale_sets{
     .schema = &schema,
     .check_name = check_name,
     .prepare = prepare,
-    .removing = nullptr,
+    .removing = removing,
     .show = show_set,
     .actions = actions,
     .placed = true,

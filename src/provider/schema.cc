@@ -10,6 +10,23 @@
 namespace pinaco::provider {
 namespace {
 
+// Rows hold what is free some levels deeper than requests do, and must be read back.
+constexpr int free_depth_max = 24;
+
+bool is_deeper(const Json& value, int levels) {
+  if (levels == 0) return true;
+  if (value.is_array()) {
+    for (const Json& each : value.get_array()) {
+      if (is_deeper(each, levels - 1)) return true;
+    }
+  } else if (value.is_object()) {
+    for (const auto& member : value.get_object()) {
+      if (is_deeper(member.value(), levels - 1)) return true;
+    }
+  }
+  return false;
+}
+
 bool exists_in(const Member& member, std::string_view api_version) {
   return member.since <= api_version && (member.until.empty() || api_version <= member.until);
 }
@@ -165,6 +182,7 @@ class Acceptor {
         return Json(std::move(list));
       }
       case Shape::free:
+        TRY(check_depth(value, full(path)));
         return value;
     }
     return Json(nullptr);
@@ -251,6 +269,14 @@ Json project_value(const Schema& schema, std::string_view api_version, const std
 }
 
 }  // namespace
+
+Result<> check_depth(const Json& value, std::string_view path) {
+  if (!is_deeper(value, free_depth_max)) return {};
+  return fail(
+      arm::error(Kind::invalid, "InvalidRequestContent",
+                 fmt::format("'{}' is nested more than {} levels deep.", path, free_depth_max),
+                 std::string(path)));
+}
 
 Result<JsonObject> accept(const Schema& schema, std::string_view label,
                           std::string_view api_version, const Json& incoming, const Json& current,

@@ -41,6 +41,9 @@ Result<JsonObject> accept(const Schema& schema, std::string_view label,
                           std::string_view api_version, const Json& incoming, const Json& current,
                           Update update);
 
+// What is free in form is not free in depth.
+Result<> check_depth(const Json& value, std::string_view path);
+
 // What `api_version` shows of stored properties.
 JsonObject project(const Schema& schema, std::string_view api_version,
                    const JsonObject& properties);

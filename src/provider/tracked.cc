@@ -28,6 +28,9 @@ Result<const JsonObject*> envelope_of(const Json& body) {
   for (const auto& member : body.get_object()) {
     bool known = member.value().is_null();
     for (const auto name : envelope_members) known = known || iequals(name, member.key());
+    if (known && !iequals(member.key(), "properties")) {
+      TRY(check_depth(member.value(), member.key()));
+    }
     if (!known) {
       return fail(
           bad_content(fmt::format("Could not find member '{}' on object of type "

@@ -7,8 +7,6 @@
 namespace pinaco::provider {
 namespace {
 
-constexpr std::size_t rules_a_step = 400;  // a transaction has at most 1,000 writes
-
 // Rows of the types right below, as "Microsoft.Compute/galleries/g/images/i".
 Result<std::vector<std::string>> children_of(const model::View& view, const arm::ResourceId& id) {
   std::vector<std::string> names;
@@ -23,16 +21,6 @@ Result<std::vector<std::string>> children_of(const model::View& view, const arm:
     }
   }
   return names;
-}
-
-// Some of the roles and locks on a resource; whether there may be more. Change::erase() takes those
-// that are left, within its transaction.
-Result<bool> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
-  const auto prefix = model::rules_prefix(id.key());
-  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
-                                             rules_a_step));  // '0' comes after '/'
-  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
-  return some.size() == rules_a_step;
 }
 
 Result<> erase_children(model::Change& change, const arm::ResourceId& id) {
@@ -73,7 +61,8 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
     if (type.removing != nullptr) TRY(type.removing(call, change, *current));
     const bool later = !type.remove_task.empty();
     if (!later) {
-      more = TRY(erase_some_rules(change, current->id));
+      more = TRY(model::erase_some_rules(change, current->id))
+      == model::rules_a_step;
       if (more) return {};
     }
     outcome = Outcome{};
@@ -91,7 +80,7 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
       TRY(erase_children(change, current->id));
       return change.erase(current->id);
     }
-    auto ending = *current;
+    auto ending = TRY(change.get(current->id));
     ending.provisioning = "Deleting";
     ending.operation = outcome.operation->id;
     return change.put(ending);

@@ -3,6 +3,9 @@
 // gone, or shows another one, is free again.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/ipv4.h"
 #include "base/text.h"
 #include "work/guests.h"
@@ -32,6 +35,41 @@ Result<Pool> parse_pool(std::string_view text) {
   return Pool{.first = (*address & ~(size - 1)) + 1, .count = size - 2};
 }
 
+std::string free_in(const Pool& pool, const std::set<std::string>& taken) {
+  for (std::uint32_t i = 0; i < pool.count; i++) {
+    auto address = to_ipv4(pool.first + i);
+    if (!taken.contains(address)) return address;
+  }
+  return {};
+}
+
+// Those whose resource is gone or shows another address are forgotten; which they were.
+Result<std::vector<std::string>> free_stale(
+    Bench& bench, const std::vector<std::pair<std::string, Json>>& taken) {
+  std::vector<std::string> stale;
+  for (const auto& [name, fact] : taken) {
+    const auto address = name.substr(std::string_view(facts).size());
+    const auto owner = arm::ResourceId::parse(string_at(fact, "of"));
+    const auto row = owner ? TRY(bench.model.find(*owner)) : std::optional<model::Resource>();
+    // One that is being assigned right now does not show it yet.
+    const bool fresh =
+        row && string_at(row->properties, "ipAddress").empty() && !row->operation.empty();
+    if (!row || (!fresh && string_at(row->properties, "ipAddress") != address)) {
+      stale.push_back(address);
+    }
+  }
+  constexpr std::size_t writes_a_step = 500;
+  for (std::size_t at = 0; at < stale.size(); at += writes_a_step) {
+    TRY(bench.model.change("", [&](model::Change& change) -> Result<> {
+      for (std::size_t i = at; i < std::min(stale.size(), at + writes_a_step); i++) {
+        TRY(change.erase_fact(facts + stale[i]));
+      }
+      return {};
+    }));
+  }
+  return stale;
+}
+
 }  // namespace
 
 Result<> assign_address_to(Bench& bench, const arm::ResourceId& id) {
@@ -42,35 +80,27 @@ Result<> assign_address_to(Bench& bench, const arm::ResourceId& id) {
     taken = TRY(view.facts(facts));
     return {};
   }));
-  std::vector<std::string> stale;
   std::string mine;
+  std::set<std::string> known;
   for (const auto& [name, fact] : taken) {
     const auto address = name.substr(std::string_view(facts).size());
     const auto owner = arm::ResourceId::parse(string_at(fact, "of"));
-    if (owner && *owner == id) {
-      mine = address;
-      continue;
-    }
-    const auto row = owner ? TRY(bench.model.find(*owner)) : std::optional<model::Resource>();
-    // One that is being assigned right now does not show it yet.
-    const bool fresh =
-        row && string_at(row->properties, "ipAddress").empty() && !row->operation.empty();
-    if (!row || (!fresh && string_at(row->properties, "ipAddress") != address)) {
-      stale.push_back(name);
-    }
+    if (owner && *owner == id) mine = address;
+    known.insert(address);
   }
-  TRY(bench.model.change("", [&](model::Change& change) -> Result<> {
-    for (const auto& name : stale) TRY(change.erase_fact(name));
-    if (!mine.empty()) return {};
-    for (std::uint32_t i = 0; i < pool.count; i++) {
-      const auto address = to_ipv4(pool.first + i);
-      if (TRY(change.find_fact(facts + address))) continue;
-      mine = address;
-      return change.put_fact(facts + address, JsonObject{{"of", id.text()}});
-    }
+  if (mine.empty()) mine = free_in(pool, known);
+  if (mine.empty()) {
+    // Only now is it worth looking at everybody.
+    for (const auto& name : TRY(free_stale(bench, taken))) known.erase(name);
+    mine = free_in(pool, known);
+  }
+  if (mine.empty()) {
     return fail(
         arm::error(Kind::quota, "PublicIPCountLimitReached",
                    fmt::format("All {} public addresses of this server are in use.", pool.count)));
+  }
+  TRY(bench.model.change("", [&](model::Change& change) -> Result<> {
+    return change.put_fact(facts + mine, JsonObject{{"of", id.text()}});
   }));
   return bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
     auto row = TRY(change.get(id));

@@ -226,9 +226,10 @@ Result<std::vector<model::Resource>> disks_of_machine(Bench& bench, const arm::R
   std::vector<model::Resource> held;
   TRY(bench.model.read(id.subscription, [&](const model::View& view) -> Result<> {
     held.clear();
-    if (model::is_instance(id)) {
-      // They take no disks that their rows do not name, and there may be a thousand of them.
-      if (const auto row = TRY(view.find(id))) held = TRY(named_disks(view, *row));
+    // What a scale set made may be a thousand, and takes hardly a disk that its row does not name.
+    const auto machine = TRY(view.find(id));
+    if (machine && !string_at(machine->internal, "set").empty()) {
+      held = TRY(named_disks(view, *machine));
       return {};
     }
     const arm::ResourceId all{.subscription = id.subscription,

@@ -40,7 +40,8 @@ class Disks : public testing::Test {
     store::RegionOptions region{.name = "westeurope", .places = {}};
     region.places.push_back({.zone = "", .name = "store", .packs = std::move(packs)});
     depot_ = std::make_unique<Depot>(std::vector{must(store::Region::open(std::move(region)))},
-                                     must(Uploads::open(folder / "uploads")));
+                                     must(Uploads::open(folder / "uploads")),
+                                     must(Uploads::open(folder / "blobs")));
     HostOptions host{.hypervisor = must(machine::open_none(folder / "guests")),
                      .simulated = true,
                      .disks = {},

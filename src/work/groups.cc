@@ -37,17 +37,6 @@ constexpr std::string_view order[] = {"Microsoft.Compute/galleries/images/versio
                                       "Microsoft.Network/networkSecurityGroups",
                                       "Microsoft.Storage/storageAccounts"};
 
-// Some of the roles and locks on a resource and below it, and how many: a transaction has at most
-// 1,000 writes.
-constexpr std::size_t rules_a_step = 400;
-Result<std::size_t> erase_some_rules(model::Change& change, const arm::ResourceId& id) {
-  const auto prefix = model::rules_prefix(id.key());
-  const auto some = TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0",
-                                             rules_a_step));  // '0' comes after '/'
-  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
-  return some.size();
-}
-
 // Scale sets first, so that they make no more; then all machines, theirs and others.
 Result<> delete_machines_of(Bench& bench, const model::Operation& operation) {
   std::vector<model::Resource> sets;
@@ -96,8 +85,8 @@ Result<> delete_group(Bench& bench, const model::Operation& operation) {
           if (!string_at(row.internal, "machine.id").empty()) {
             return fail(Kind::busy, fmt::format("'{}' is attached to a machine.", row.id.text()));
           }
-          const auto rules = TRY(erase_some_rules(change, row.id));
-          if (rules == rules_a_step) return {};  // the next step goes on with them
+          const auto rules = TRY(model::erase_some_rules(change, row.id));
+          if (rules == model::rules_a_step) return {};  // the next step goes on with them
           TRY(change.erase(row.id));
           writes += rules + 1;
           if (writes >= writes_a_step) return {};
@@ -106,9 +95,9 @@ Result<> delete_group(Bench& bench, const model::Operation& operation) {
       }));
     }
   }
-  for (std::size_t erased = rules_a_step; erased == rules_a_step;) {
+  for (std::size_t erased = model::rules_a_step; erased == model::rules_a_step;) {
     TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
-      erased = TRY(erase_some_rules(change, group));
+      erased = TRY(model::erase_some_rules(change, group));
       return {};
     }));
   }

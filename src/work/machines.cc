@@ -55,6 +55,16 @@ Result<> note_power(Bench& bench, const model::Operation& operation, std::string
   });
 }
 
+Result<> note_start(Bench& bench, Guest& guest) {
+  if (!awaits_report(bench, guest)) return {};
+  set_path(guest.row.internal, "started", to_iso8601(bench.model.clock().now()));
+  return bench.model.change(guest.row.id.subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(guest.row.id));
+    set_path(row.internal, "started", string_at(guest.row.internal, "started"));
+    return change.put(row);
+  });
+}
+
 Result<> show_disks(Bench& bench, const Guest& guest, std::string_view state) {
   return bench.model.change(guest.row.id.subscription, [&](model::Change& change) -> Result<> {
     for (const auto& disk : guest.disks) {
@@ -88,6 +98,7 @@ Result<> bring_up(Bench& bench, const model::Operation& operation) {
       }
       TRY(hypervisor.start(machine));
       TRY(show_disks(bench, guest, "Attached"));
+      TRY(note_start(bench, guest));
     }
     status = TRY(hypervisor.status(guest.id));
   }
@@ -112,7 +123,10 @@ Result<> bring_up(Bench& bench, const model::Operation& operation) {
         arm::error(Kind::conflict, "VMStartTimedOut",
                    fmt::format("VM '{}' did not stay up: {}", name_of(guest.row), status.trouble)));
   }
-  if (bench.model.clock().now() - operation.start > bench.host->options().provisioning_limit) {
+  // What waited for its turn to start has not been at it for longer than since then.
+  const auto started = parse_iso8601(string_at(guest.row.internal, "started"));
+  const auto since = started ? std::max(*started, operation.start) : operation.start;
+  if (bench.model.clock().now() - since > bench.host->options().provisioning_limit) {
     TRY(note_power(bench, operation, "running"));
     return fail(arm::error(
         Kind::conflict, "OSProvisioningTimedOut",
@@ -288,8 +302,8 @@ Result<> erase_card(model::Change& change, const model::Resource& card) {
     for (const Json& each : configurations->get_array()) {
       const auto id = arm::ResourceId::parse(string_at(each, "properties.publicIPAddress.id"));
       auto address = id ? TRY(change.find(*id)) : std::optional<model::Resource>();
-      // Of an instance: below its card, and gone with it.
-      if (address && id->key().starts_with(card.id.key() + "/")) {
+      // Made by a scale set with the card, and gone with it.
+      if (address && !string_at(address->internal, "set").empty()) {
         TRY(change.erase(*id));
         continue;
       }

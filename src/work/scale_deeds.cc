@@ -26,6 +26,7 @@ Result<bool> begin(model::Change& change, const model::Operation& operation,
     if (deed.task != "delete_machine" || !TRY(model::preempt(change, *row))) return false;
   }
   set_path(row->internal, "deed", deed_of(operation, deed.task));
+  if (deed.leaves) TRY(model::leave_set(change, *row));
   // There is nothing to switch off.
   if (deed.task == "power_off_machine" && string_at(row->internal, "power") == "deallocated") {
     TRY(change.put(*row));

@@ -42,8 +42,17 @@ Result<> remove_instances(Bench& bench, const std::vector<model::Resource>& inst
       bench.host->replicas().leave(machine);
     }
     std::vector<model::Resource> erased;
+    bool more = false;
     TRY(bench.model.change(instances[at].id.subscription, [&](model::Change& change) -> Result<> {
       erased.clear();
+      more = false;
+      // Roles and locks first: there may be many.
+      std::size_t rules = 0;
+      for (std::size_t i = at; i < end && rules < model::rules_a_step; i++) {
+        rules += TRY(model::erase_some_rules(change, instances[i].id));
+      }
+      more = rules > 0;
+      if (more) return {};
       for (std::size_t i = at; i < end; i++) {
         TRY(erase_rows(change, instances[i].id, operation, erased));
       }
@@ -54,7 +63,7 @@ Result<> remove_instances(Bench& bench, const std::vector<model::Resource>& inst
       const auto dropped = drop_writes(bench, disk);
       if (!dropped) LOG(warning, "work", "a file stays behind: {}", dropped.error().message);
     }
-    at = end;
+    if (!more) at = end;
   }
   return {};
 }

@@ -43,15 +43,22 @@ std::vector<model::Resource> choose_leavers(const model::Resource& set,
     rule = rules->get_array().front().get_string();
   }
   std::erase_if(instances, [](const auto& row) {
-    return is_going(row) || bool_at(row.properties, "protectionPolicy.protectFromScaleIn");
+    return is_going(row) || bool_at(row.properties, "protectionPolicy.protectFromScaleIn") ||
+           bool_at(row.properties, "protectionPolicy.protectFromScaleSetActions");
   });
   std::ranges::sort(instances, [](const auto& a, const auto& b) {
     return std::tuple(a.created, number_of(a)) < std::tuple(b.created, number_of(b));
   });
   if (rule == "OldestVM") std::ranges::reverse(instances);
   std::map<std::string, std::size_t> in_zone;
-  for (const auto& row : instances) in_zone[zone_of(row)]++;
   std::vector<model::Resource> leavers;
+  // First those whose deletion was asked for and failed.
+  for (auto& row : instances) {
+    if (leavers.size() < count && bool_at(row.internal, "left")) leavers.push_back(row);
+  }
+  std::erase_if(instances, [](const auto& row) { return bool_at(row.internal, "left"); });
+  in_zone.clear();
+  for (const auto& row : instances) in_zone[zone_of(row)]++;
   while (leavers.size() < count && !instances.empty()) {
     const auto most =
         std::ranges::max_element(in_zone, {}, [](const auto& entry) { return entry.second; });
@@ -67,10 +74,7 @@ std::vector<model::Resource> choose_leavers(const model::Resource& set,
 }
 
 Result<model::Resource> read_set(Bench& bench, const model::Operation& operation) {
-  auto set = TRY(bench.model.get(operation.resource));
-  if (set.operation == operation.id) return set;
-  return fail(arm::error(Kind::conflict, "OperationPreempted",
-                         "The operation has been preempted by a more recent operation."));
+  return std::move(TRY(read_members(bench, operation)).set);
 }
 
 Result<> finish_set(Bench& bench, const model::Operation& operation) {
@@ -87,28 +91,32 @@ Result<> finish_set(Bench& bench, const model::Operation& operation) {
 }
 
 // As many as wanted exist, or go.
-Result<> fit_capacity(Bench& bench, const model::Operation& operation, const model::Resource& set) {
-  auto instances = TRY(read_instances(bench, set));
-  const auto live = static_cast<std::int64_t>(
-      std::ranges::count_if(instances, [](const auto& row) { return !is_going(row); }));
-  const auto capacity = int_at(set.sku, "capacity");
-  std::vector<model::Resource> going;
-  for (const auto& row : instances) {
-    const bool mine = string_at(row.internal, "deed") == deed_of(operation, "delete_machine");
-    if (is_going(row) && mine) going.push_back(row);
-  }
-  if (live > capacity) {
-    const auto leavers = choose_leavers(set, instances, static_cast<std::size_t>(live - capacity));
-    for (const auto& row : leavers) going.push_back(row);
-  }
-  if (!going.empty()) TRY(do_to_each(bench, operation, going, {.task = "delete_machine"}));
-  if (find_path(set.internal, "model") == nullptr) return {};
-  for (auto missing = capacity - live; missing > 0;) {
+Result<> fit_capacity(Bench& bench, const model::Operation& operation) {
+  while (true) {
     if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
-    missing -= static_cast<std::int64_t>(
-        TRY(stamp_instances(bench, operation, static_cast<std::size_t>(missing))));
+    const auto [set, instances] = TRY(read_members(bench, operation));
+    const auto live = static_cast<std::int64_t>(
+        std::ranges::count_if(instances, [](const auto& row) { return !is_going(row); }));
+    const auto capacity = int_at(set.sku, "capacity");
+    // Also what a deletion that was cut short left.
+    std::vector<model::Resource> going;
+    std::ranges::copy_if(instances, std::back_inserter(going), is_going);
+    if (live > capacity) {
+      for (auto& row : choose_leavers(set, instances, static_cast<std::size_t>(live - capacity))) {
+        going.push_back(std::move(row));
+      }
+    }
+    if (!going.empty()) TRY(do_to_each(bench, operation, going, {.task = "delete_machine"}));
+    if (find_path(set.internal, "model") == nullptr || live >= capacity) return {};
+    auto missing = static_cast<std::size_t>(capacity - live);
+    while (missing > 0) {
+      if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
+      const auto made = TRY(stamp_instances(bench, operation, missing, capacity));
+      if (made == 0) break;  // it wants another number now
+      missing -= made;
+    }
+    if (missing == 0) return {};
   }
-  return {};
 }
 
 // Those that are being made are there, or have failed.
@@ -130,6 +138,18 @@ Result<> bring_up_all(Bench& bench, const model::Operation& operation, const mod
 
 }  // namespace
 
+Result<Members> read_members(Bench& bench, const model::Operation& operation) {
+  Members members;
+  TRY(bench.model.read(operation.resource.subscription, [&](const model::View& view) -> Result<> {
+    members.set = TRY(view.get(operation.resource));
+    members.instances = TRY(model::list_instances(view, members.set));
+    return {};
+  }));
+  if (members.set.operation == operation.id) return members;
+  return fail(arm::error(Kind::conflict, "OperationPreempted",
+                         "The operation has been preempted by a more recent operation."));
+}
+
 Result<> update_scale_set(Bench& bench, const model::Operation& operation) {
   TRY(check_host(bench));
   auto set = TRY(read_set(bench, operation));
@@ -143,7 +163,7 @@ Result<> update_scale_set(Bench& bench, const model::Operation& operation) {
     TRY(upgrade_instances(bench, operation, set, mode == "Rolling"));
     set = TRY(read_set(bench, operation));
   }
-  const auto fitted = fit_capacity(bench, operation, set);
+  const auto fitted = fit_capacity(bench, operation);
   if (!fitted && is_later(fitted.error())) return fitted;
   // Also when there was no room for more: those that there are do not stay half-made.
   TRY(bring_up_all(bench, operation, set));
@@ -161,7 +181,9 @@ Result<> act_on_scale_set(Bench& bench, const model::Operation& operation) {
   auto instances = TRY(read_instances(bench, set));
   std::erase_if(instances, [&](const auto& row) { return !chosen.contains(row.id.key()); });
   const Json* input = find_path(operation.input, "input");
-  const Deed deed{.task = std::string(string_at(operation.input, "task")),
+  const std::string task(string_at(operation.input, "task"));
+  const Deed deed{.task = task,
+                  .leaves = task == "delete_machine",
                   .input = input == nullptr ? Json(JsonObject()) : *input};
   TRY(do_to_each(bench, operation, instances, deed));
   return finish_set(bench, operation);
@@ -207,9 +229,19 @@ Result<> delete_scale_set(Bench& bench, const model::Operation& operation) {
       TRY(remove_machine(bench, row.id, operation.id));
     }
   }
+  for (bool more = found.has_value(); more;) {
+    TRY(bench.model.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
+      more = TRY(model::erase_some_rules(change, operation.resource))
+      == model::rules_a_step;
+      return {};
+    }));
+  }
   return bench.model.change(operation.resource.subscription,
                             [&](model::Change& change) -> Result<> {
-                              if (found) TRY(change.erase(found->id));
+                              const auto now = TRY(change.find(operation.resource));
+                              if (now && now->operation == operation.id) {
+                                TRY(change.erase(now->id));
+                              }
                               return finish(change, operation);
                             });
 }

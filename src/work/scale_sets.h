@@ -11,9 +11,10 @@ namespace pinaco::work {
 
 // scale_stamp.cc: makes rows of up to `wanted` instances in one transaction, from the set's model.
 // They are "Creating": each with an operation of its own, or, where machines are simulated, under
-// the set's. How many were made; never none when some are wanted.
+// the set's. How many were made.
+// None when the set does not want `capacity` any more: look again.
 Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operation,
-                                    std::size_t wanted);
+                                    std::size_t wanted, std::int64_t capacity);
 // Starts at once those that are under the set's operation, when nothing really runs.
 Result<> start_simulated(Bench& bench, const model::Operation& operation,
                          const std::vector<model::Resource>& instances);
@@ -22,6 +23,7 @@ Result<> start_simulated(Bench& bench, const model::Operation& operation,
 // until all have ended it. The first failure is the answer, once all have ended.
 struct Deed {
   std::string task;
+  bool leaves = false;  // the set wants one less for each
   Json input = JsonObject();
 };
 // What an instance remembers of it.
@@ -37,6 +39,12 @@ Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
 Result<> remove_instances(Bench& bench, const std::vector<model::Resource>& instances,
                           const std::string& operation);
 
+// A set with its instances as they were at one moment.
+struct Members {
+  model::Resource set;
+  std::vector<model::Resource> instances;
+};
+Result<Members> read_members(Bench& bench, const model::Operation& operation);
 // The rows of a set's instances.
 Result<std::vector<model::Resource>> read_instances(Bench& bench, const model::Resource& set);
 

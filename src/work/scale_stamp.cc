@@ -54,7 +54,9 @@ class Stamp {
     machine_ = TRY(model::resource_from(*find_path(set_.internal, "model.machine")));
     const std::string suffix = change_.random().hex(4);
     machine_.id = flexible_ ? set_.id : set_.id.child("virtualMachines", std::to_string(number));
-    name_ = fmt::format("{}_{}", set_.id.name(), flexible_ ? suffix : std::to_string(number));
+    // Names of machines have at most 64 characters.
+    name_ = fmt::format("{}_{}", set_.id.name().substr(0, 55),
+                        flexible_ ? suffix : std::to_string(number));
     if (flexible_) {
       machine_.id.types = {"virtualMachines"};
       machine_.id.names = {name_};
@@ -241,6 +243,7 @@ class Stamp {
                                     {"resourceGuid", change_.random().uuid()},
                                     {"ipConfiguration", JsonObject{{"id", configuration}}}};
     set_path(address.internal, "created", true);
+    set_path(address.internal, "set", set_.id.text());  // it goes with its machine
     TRY(change_.put(address));
     return address.id.text();
   }
@@ -257,13 +260,15 @@ class Stamp {
 }  // namespace
 
 Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operation,
-                                    std::size_t wanted) {
+                                    std::size_t wanted, std::int64_t capacity) {
   std::size_t made = 0;
   TRY(bench.model.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
     auto set = TRY(change.get(operation.resource));
     if (set.operation != operation.id) {
       return fail(Kind::cancelled, "Another operation took the set over.");
     }
+    made = 0;
+    if (int_at(set.sku, "capacity") != capacity) return {};
     auto addresses = TRY(addresses_of(change, set));
     const auto disks = find_path(set.internal, "model.disks")->get_array().size();
     // Machine, card, address, operation and its place in the queue.

@@ -14,7 +14,7 @@ namespace pinaco::work {
 namespace {
 
 bool is_old(const model::Resource& set, const model::Resource& instance) {
-  return int_at(instance.internal, "model") != int_at(set.internal, "model.number");
+  return !model::has_latest_model(set, instance);
 }
 
 bool is_protected(const model::Resource& instance) {
@@ -60,6 +60,12 @@ Result<> note(Bench& bench, const model::Operation& operation, const Progress& p
 Result<> roll(Bench& bench, const model::Operation& operation, const model::Resource& set,
               const std::vector<model::Resource>& instances) {
   const std::string policy = "upgradePolicy.rollingUpgradePolicy.";
+  // It ended, and what came after it is being done.
+  const auto code = string_at(set.internal, "upgrade.runningStatus.code");
+  if (string_at(set.internal, "upgrade.runningStatus.startTime") == to_iso8601(operation.start) &&
+      (code == "Cancelled" || code == "Completed")) {
+    return {};
+  }
   Progress progress;
   std::vector<model::Resource> touched;
   std::vector<model::Resource> waiting;
@@ -145,6 +151,27 @@ Result<> renew_rows(Bench& bench, const model::Operation& operation, const Guest
     }
     set_path(row.internal, "model", int_at(set.internal, "model.number"));
     set_path(row.internal, "renewed", operation.id);
+    if (row.sku.is_object()) set_path(row.sku, "name", string_at(set.sku, "name"));
+    if (const Json* diagnostics =
+            find_path(set.properties, "virtualMachineProfile.diagnosticsProfile")) {
+      set_path(row.properties, "diagnosticsProfile", *diagnostics);
+    }
+    for (const char* member : {"caching", "diskSizeGB"}) {
+      const auto path = fmt::format("storageProfile.osDisk.{}", member);
+      if (const Json* value = find_path(model.properties, path)) {
+        set_path(row.properties, path, *value);
+      }
+    }
+    if (guest.card) {
+      auto card = TRY(change.get(guest.card->id));
+      const auto group = string_at(set.internal, "model.card.group");
+      if (group.empty()) {
+        erase_path(card.properties, "networkSecurityGroup");
+      } else {
+        set_path(card.properties, "networkSecurityGroup.id", group);
+      }
+      TRY(change.put(card));
+    }
     for (const Json& each : find_path(set.internal, "model.disks")->get_array()) {
       const auto slot = string_at(each, "slot");
       if (slot != "os" && !all) continue;
@@ -160,6 +187,7 @@ Result<> renew_rows(Bench& bench, const model::Operation& operation, const Guest
           }
         }
         set_path(disk.properties, "diskState", "Attached");
+        set_path(disk.internal, "image", string_at(wanted.internal, "image"));
         if (const Json* content = find_path(wanted.internal, "content")) {
           set_path(disk.internal, "content", *content);
         } else {
@@ -201,9 +229,17 @@ Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
   }
   if (string_at(guest.row.internal, "renewed") != operation.id) {
     const auto set = TRY(bench.model.get(*set_id));
+    if (find_path(set.internal, "model.machine") == nullptr) {
+      return fail(arm::error(
+          Kind::conflict, "OperationNotAllowed",
+          fmt::format("The scale set '{}' has no virtualMachineProfile.", set.id.name())));
+    }
     const bool all = bool_at(operation.input, "all");
     if (!bool_at(operation.input, "onlyOld") || is_old(set, guest.row)) {
       const auto held = bench.host->lock(guest.id);
+      if (TRY(bench.model.get(operation.resource)).operation != operation.id) {
+        return fail(Kind::cancelled, "Another operation took the instance over.");
+      }
       // With its console and firmware variables: a new machine has none.
       TRY(bench.host->hypervisor().remove(guest.id));
       guest = TRY(read_guest(bench, operation.resource));
