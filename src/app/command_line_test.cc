@@ -158,6 +158,20 @@ TEST(CommandLine, TakesAMachineWithItsDisksAndPorts) {
       std::string::npos);
 }
 
+TEST(CommandLine, ScaleSetsTakeANumberOfMachines) {
+  const auto create = parsed<MachineOptions>(
+      {"scale-set", "create", "web", "--image", "g/d", "--count", "12", "--flexible"});
+  EXPECT_EQ(create.command, "scale-set create");
+  EXPECT_EQ(create.count, 12);
+  EXPECT_TRUE(create.flexible);
+  EXPECT_EQ(refusal({"scale-set", "create", "web", "--image", "g/d", "--count", "1000"}),
+            "accepted");
+  EXPECT_NE(refusal({"scale-set", "create", "web", "--image", "g/d", "--count", "1001"}),
+            "accepted");
+  EXPECT_NE(refusal({"scale-set", "scale", "web"}).find("--count"), std::string::npos);
+  EXPECT_TRUE(parsed<MachineOptions>({"scale-set", "upgrade", "web", "--rolling"}).rolling);
+}
+
 TEST(CommandLine, GivesSshWhatComesAfterTheDashes) {
   const auto ssh = parsed<MachineOptions>({"vm", "ssh", "web", "--", "ls", "-l", "--all"});
   EXPECT_EQ(ssh.command, "vm ssh");

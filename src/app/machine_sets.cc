@@ -174,7 +174,9 @@ Result<> show(const MachineCall& call) {
     if (provisioning != "Succeeded") state = fmt::format("{} ({})", state, provisioning);
     const auto address = addresses.find(own.key());
     table.push_back({std::string(string_at(machine, "name")), std::move(state),
-                     bool_at(machine, "properties.latestModelApplied", true) ? "yes" : "no",
+                     find_path(machine, "properties.latestModelApplied") == nullptr ? ""
+                     : bool_at(machine, "properties.latestModelApplied")            ? "yes"
+                                                                                    : "no",
                      image_of(machine), address == addresses.end() ? "" : address->second});
   }
   call.console.print(fmt::format("{}/{}: {} machines, {}, {}\n", id.group, id.name(),

@@ -106,7 +106,7 @@ std::string users_text(const std::vector<VersionUser>& users) {
   for (const auto& user : users) scales = scales || user.scales;
   if (users.size() > shown_max) text += fmt::format("\n  and {} more", users.size() - shown_max);
   text += "\nWhat runs goes on without it";
-  text += scales ? "; a scale set cannot add or reimage instances then." : ".";
+  text += scales ? "; a scale set cannot add instances then." : ".";
   return text;
 }
 

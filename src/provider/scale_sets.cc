@@ -272,10 +272,12 @@ Result<> removing(const Call&, model::Change& change, const model::Resource& set
   return {};
 }
 
-// Machines that stay must not lose what they were made with.
-void show_set(const Call&, const model::Resource&, JsonObject& properties) {
+// Which version its image means now.
+void show_set(const Call&, const model::Resource& set, JsonObject& properties) {
   Json* profile = properties.if_contains("virtualMachineProfile");
-  if (profile != nullptr) erase_path(*profile, "osProfile.adminPassword");
+  const auto version = string_at(set.internal, "model.version");
+  if (profile == nullptr || version.empty()) return;
+  set_path(*profile, "storageProfile.imageReference.exactVersion", version);
 }
 
 constexpr Action actions[] = {
