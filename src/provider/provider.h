@@ -143,6 +143,8 @@ struct ResourceType {
   // Before the transaction of a PUT: what no single shard can say, such as that a name is free on
   // the whole server. The lock is held until the row is there.
   Result<std::unique_lock<std::mutex>> (*claim)(const Call& call) = nullptr;
+  // A claim whose resource was refused is given back, with the lock still held.
+  void (*unclaim)(const Call& call) = nullptr;
 };
 
 // A PUT or PATCH on its way to becoming a row.

@@ -2,6 +2,7 @@
 // keys, and what blob/blob.h keeps under it.
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "blob/blob.h"
 #include "provider/schema.h"
@@ -91,6 +92,18 @@ Result<std::unique_lock<std::mutex>> claim(const Call& call) {
   return lock;
 }
 
+void unclaim(const Call& call) {
+  const auto row = call.model.find(call.id);
+  if (!row || *row) return;
+  const auto given = call.model.change("", [&](model::Change& change) -> Result<> {
+    const auto fact = TRY(change.find_fact(blob::name_fact(call.id.name())));
+    if (!fact || string_at(*fact, "id") != call.id.text()) return {};
+    return change.erase_fact(blob::name_fact(call.id.name()));
+  });
+  // The sweep takes what stays.
+  if (!given) LOG(warning, "provider", "a name stays claimed: {}", given.error().message);
+}
+
 Result<std::string> one_of(std::span<const std::string_view> allowed, std::string_view said,
                            const std::string& parameter) {
   for (const auto each : allowed) {
@@ -143,6 +156,9 @@ Result<> check_features(const Json& properties) {
   if (string_at(properties, "publicNetworkAccess") == "Disabled" ||
       iequals(string_at(properties, "networkAcls.defaultAction"), "Deny")) {
     return refuse("networkAcls", "accounts have no network rules. Listen on another address.");
+  }
+  if (string_at(properties, "minimumTlsVersion") == "TLS1_3") {
+    return refuse("minimumTlsVersion", "an account cannot ask for more than TLS1_2.");
   }
   const auto source = string_at(properties, "encryption.keySource");
   if (!source.empty() && !iequals(source, "Microsoft.Storage")) {
@@ -298,6 +314,7 @@ const ResourceType storage_accounts{
     .actions = actions,
     .placed = true,
     .claim = claim,
+    .unclaim = unclaim,
 };
 
 }  // namespace pinaco::provider

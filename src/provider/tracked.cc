@@ -210,11 +210,16 @@ Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool 
   if (!patch && type.claim != nullptr) claimed = TRY(type.claim(call));
   std::optional<Outcome> outcome;
   const std::shared_lock crossing(call.model.crossing());
-  TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
+  const auto done = call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
     outcome = TRY(write(type, call, change, *envelope, location, patch));
     return {};
-  }));
-  return std::move(*outcome);
+  });
+  if (done) return std::move(*outcome);
+  // Of an unknown outcome the row may still come.
+  if (claimed && type.unclaim != nullptr && done.error().kind != Kind::unavailable) {
+    type.unclaim(call);
+  }
+  return fail(done.error());
 }
 
 }  // namespace

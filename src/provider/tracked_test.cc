@@ -1,6 +1,7 @@
 // The handlers over a model in memory, as they run after the router's checks.
 #include <gtest/gtest.h>
 
+#include "blob/blob.h"
 #include "provider/platform.h"
 
 namespace pinaco::provider {
@@ -72,6 +73,42 @@ TEST_F(TrackedTest, ALockThatIsPutAfterTheFirstCheckStillKeepsTheResource) {
     }));
   }
   EXPECT_TRUE(remove_gallery());
+}
+
+TEST_F(TrackedTest, ARefusedAccountGivesItsNameBack) {
+  world_.locations.push_back({.name = "westeurope", .display_name = "West Europe", .zones = {}});
+  const auto id =
+      *arm::ResourceId::parse(group_ + "/providers/Microsoft.Storage/storageAccounts/disks1");
+  const auto put = [&](const char* kind) {
+    const auto& first = *directory_->first_credentials();
+    const Call call{.method = "PUT",
+                    .path = id.text(),
+                    .id = id,
+                    .api_version = "2022-09-01",
+                    .body = JsonObject{{"location", "westeurope"},
+                                       {"kind", kind},
+                                       {"sku", JsonObject{{"name", "Standard_LRS"}}}},
+                    .caller = {.tenant = first.tenant, .object_id = first.object_id},
+                    .model = model_,
+                    .world = world_,
+                    .access = access_};
+    return put_resource(*find_type("Microsoft.Storage", "storageAccounts"), call);
+  };
+  const auto is_claimed = [&] {
+    bool claimed = false;
+    EXPECT_TRUE(model_.read("", [&](const model::View& view) -> Result<> {
+      const auto fact = TRY(view.find_fact(blob::name_fact("disks1")));
+      claimed = fact.has_value();
+      return {};
+    }));
+    return claimed;
+  };
+  EXPECT_FALSE(put("Nonsense"));
+  EXPECT_FALSE(is_claimed());
+  const auto made = put("StorageV2");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_FALSE(put("Nonsense"));
+  EXPECT_TRUE(is_claimed());  // a change that was refused leaves the account its name
 }
 
 }  // namespace
