@@ -192,8 +192,16 @@ Result<> Rights::check(Level level, std::string_view wanted) const {
                                      permissions.substr(0, 40), wanted)));
 }
 
+namespace {
+
+bool allows_keys(const model::Resource& account) {
+  return bool_at(account.properties, "allowSharedKeyAccess", true);
+}
+
+}  // namespace
+
 Result<Rights> authenticate(const Asked& asked, const model::Resource& account, WallTime now) {
-  if (!bool_at(account.properties, "allowSharedKeyAccess", true)) {
+  if (!allows_keys(account)) {
     return fail(arm::error(Kind::denied, "KeyBasedAuthenticationNotPermitted",
                            "Key based authentication is not permitted on this storage account "
                            "(allowSharedKeyAccess is false)."));
@@ -206,6 +214,7 @@ Result<Rights> authenticate(const Asked& asked, const model::Resource& account, 
 }
 
 bool has_key(const model::Resource& account, std::string_view key) {
+  if (!allows_keys(account)) return false;
   return std::ranges::any_of(
       key_names, [&](const char* name) { return constant_time_equal(key_of(account, name), key); });
 }

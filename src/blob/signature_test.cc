@@ -153,7 +153,10 @@ TEST(SharedKey, IsRefusedForAnythingThatWasNotSigned) {
 
 TEST(SharedKey, IsRefusedWhereTheAccountWantsNone) {
   auto row = account();
+  const std::string key(string_at(row.internal, "keys.key1.value"));
+  EXPECT_TRUE(has_key(row, key));
   set_path(row.properties, "allowSharedKeyAccess", false);
+  EXPECT_FALSE(has_key(row, key));  // nor what began before
   const http::Request request{.method = "GET", .target = "/"};
   const auto query = query_of(blob_sas);
   EXPECT_EQ(authenticate({.request = request,
