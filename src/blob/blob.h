@@ -6,13 +6,15 @@
 //   storage/<account name>             in the shard "": which resource has the name
 //   container/<account>/<name>         <account> is the unique id of an account, so that a new one
 //   blob/<container>/<name>            of the same name does not find what the old one held
+//   account/<account>                  how many containers and blobs it has
 //
 // The bytes of a blob are a file that is named by the blob's id (work::Uploads). An account or a
 // container is deleted with its own row; what was below is named by nothing then, and the janitor
 // takes it.
-// Threads: everything from any thread. Lifetime: nothing is kept. Limits: containers_max of an
-// account, blobs_max of a container, sizes up to 32 TiB and a footer, metadata 8 KiB, names of
-// blobs 900 bytes. Errors: the blob service's codes (AuthenticationFailed, ContainerNotFound, …).
+// Threads: everything from any thread. Lifetime: nothing is kept. Limits: containers_max and
+// account_blobs_max of an account, blobs_max of a container, sizes up to 32 TiB and a footer,
+// metadata 8 KiB, names of blobs 900 bytes. Errors: the blob service's codes (AuthenticationFailed,
+// ContainerNotFound, …).
 #pragma once
 
 #include <optional>
@@ -29,6 +31,7 @@ namespace pinaco::blob {
 
 inline constexpr std::size_t containers_max = 1000;
 inline constexpr std::size_t blobs_max = 1000;
+inline constexpr std::size_t account_blobs_max = 10'000;
 inline constexpr std::size_t name_bytes_max = 900;
 inline constexpr std::size_t metadata_bytes_max = 8 << 10;
 inline constexpr std::uint64_t size_bytes_max = (std::uint64_t{32} << 40) + 512;
@@ -55,6 +58,7 @@ struct Container {
   std::string etag;  // "0x1F…", a new one with each change
   WallTime modified = {};
   Json metadata = JsonObject();
+  std::uint64_t blobs = 0;  // in it
 };
 
 struct Blob {
@@ -69,13 +73,13 @@ struct Blob {
 };
 
 std::string new_etag(Random& random);
-// 3 to 63 lower-case letters, digits and single hyphens inside.
+// 3 to 63 lower-case letters, digits and single hyphens inside; not those that are the second words
+// of the sign-in's paths.
 bool is_container_name(std::string_view name);
 
 Result<std::optional<Container>> find_container(const model::View& view, std::string_view account,
                                                 std::string_view name);
 Result<> put_container(model::Change& change, std::string_view account, const Container& row);
-Result<> erase_container(model::Change& change, std::string_view account, std::string_view name);
 // From a name on, in order, the first of them.
 Result<std::vector<Container>> list_containers(const model::View& view, std::string_view account,
                                                std::string_view from, std::size_t rows_max);
@@ -83,9 +87,22 @@ Result<std::vector<Container>> list_containers(const model::View& view, std::str
 Result<std::optional<Blob>> find_blob(const model::View& view, std::string_view container,
                                       std::string_view name);
 Result<> put_blob(model::Change& change, std::string_view container, const Blob& row);
-Result<> erase_blob(model::Change& change, std::string_view container, std::string_view name);
 Result<std::vector<Blob>> list_blobs(const model::View& view, std::string_view container,
                                      std::string_view from, std::size_t rows_max);
+
+// --- how many there are: counts.cc ---------------------------------------------------------------
+
+// New rows and rows that go are counted where they are, so that nobody lists them to know how many
+// there are. ContainerQuotaExceeded, BlobQuotaExceeded. One who adds a container, or adds or takes
+// a blob, has found that it is new or there, and the container's row, in the same transaction.
+Result<> add_container(model::Change& change, std::string_view account, const Container& row);
+Result<> take_container(model::Change& change, std::string_view account, const Container& row);
+Result<> add_blob(model::Change& change, std::string_view account, Container container,
+                  const Blob& row);
+Result<> take_blob(model::Change& change, std::string_view account, Container container,
+                   std::string_view name);
+
+// --- URIs, and what is left: rows.cc -------------------------------------------------------------
 
 // Where a URI of this server points: "https://host:port/<account>/<container>/<blob>".
 struct Place {
@@ -96,9 +113,10 @@ struct Place {
 // Refused, with why, when it is of another server or signed. base_url is "https://host:port".
 Result<Place> parse_uri(std::string_view uri, std::string_view base_url);
 
-// Facts of containers whose account is gone and of blobs whose container is, up to rows_max. Ids do
-// not come again, so that one who is an orphan stays one.
-Result<std::vector<std::string>> orphans(const model::View& view, std::size_t rows_max);
+// Facts of containers and counts whose account is gone and of blobs whose container is, in order,
+// from a name on, up to rows_max. Ids do not come again, so that one who is an orphan stays one.
+Result<std::vector<std::string>> orphans(const model::View& view, std::string_view from,
+                                         std::size_t rows_max);
 // The ids of all blobs of the subscription.
 Result<std::set<std::string>> all_ids(const model::View& view);
 
@@ -144,7 +162,7 @@ struct Asked {
 // AuthenticationFailed, and why; KeyBasedAuthenticationNotPermitted where the account wants no
 // keys.
 Result<Rights> authenticate(const Asked& asked, const model::Resource& account, WallTime now);
-// Whether the account still has the key.
+// Whether the account still has the key, and wants keys.
 bool has_key(const model::Resource& account, std::string_view key);
 
 }  // namespace pinaco::blob

@@ -47,7 +47,8 @@ Container container_from(std::string name, const Json& json) {
           .id = std::string(string_at(json, "id")),
           .etag = std::string(string_at(json, "etag")),
           .modified = time_at(json, "modified"),
-          .metadata = object_at(json, "metadata")};
+          .metadata = object_at(json, "metadata"),
+          .blobs = static_cast<std::uint64_t>(int_at(json, "blobs"))};
 }
 
 Blob blob_from(std::string name, const Json& json) {
@@ -61,11 +62,11 @@ Blob blob_from(std::string name, const Json& json) {
           .content = object_at(json, "content")};
 }
 
-// Every fact under a prefix that ends in '/', page by page.
-Result<> for_facts(const model::View& view, const std::string& prefix,
+// Every fact under a prefix that ends in '/', from a name on, page by page.
+Result<> for_facts(const model::View& view, const std::string& prefix, std::string from,
                    const std::function<Result<bool>(const std::string&, const Json&)>& visit) {
-  std::string from = prefix;
-  for (;;) {
+  from = std::max(std::move(from), prefix);
+  while (from < end_of(prefix)) {
     const auto page = TRY(view.facts_between(from, end_of(prefix), page_rows));
     for (const auto& [name, json] : page) {
       if (!TRY(visit(name, json))) return {};
@@ -73,9 +74,10 @@ Result<> for_facts(const model::View& view, const std::string& prefix,
     if (page.size() < page_rows) return {};
     from = page.back().first + '\0';
   }
+  return {};
 }
 
-// "container/<owner>/<name>": the owner.
+// "container/<owner>/<name>" or "account/<owner>": the owner.
 std::string owner_of(const std::string& fact) {
   const auto first = fact.find('/') + 1;
   return fact.substr(first, fact.find('/', first) - first);
@@ -133,6 +135,7 @@ std::string new_etag(Random& random) {
 
 bool is_container_name(std::string_view name) {
   if (name.size() < 3 || name.size() > 63 || name.contains("--")) return false;
+  if (name == "oauth2" || name == "discovery") return false;
   if (!is_lower_or_digit(name.front()) || !is_lower_or_digit(name.back())) return false;
   return std::ranges::all_of(name, [](char c) { return is_lower_or_digit(c) || c == '-'; });
 }
@@ -149,11 +152,8 @@ Result<> put_container(model::Change& change, std::string_view account, const Co
                          JsonObject{{"id", row.id},
                                     {"etag", row.etag},
                                     {"modified", micros(row.modified)},
-                                    {"metadata", row.metadata}});
-}
-
-Result<> erase_container(model::Change& change, std::string_view account, std::string_view name) {
-  return change.erase_fact(container_prefix(account) + std::string(name));
+                                    {"metadata", row.metadata},
+                                    {"blobs", row.blobs}});
 }
 
 Result<std::vector<Container>> list_containers(const model::View& view, std::string_view account,
@@ -183,10 +183,6 @@ Result<> put_blob(model::Change& change, std::string_view container, const Blob&
                                     {"modified", micros(row.modified)},
                                     {"metadata", row.metadata},
                                     {"content", row.content}});
-}
-
-Result<> erase_blob(model::Change& change, std::string_view container, std::string_view name) {
-  return change.erase_fact(blob_prefix(container) + std::string(name));
 }
 
 Result<std::vector<Blob>> list_blobs(const model::View& view, std::string_view container,
@@ -235,30 +231,37 @@ Result<Place> parse_uri(std::string_view uri, std::string_view base_url) {
   return place;
 }
 
-Result<std::vector<std::string>> orphans(const model::View& view, std::size_t rows_max) {
+Result<std::vector<std::string>> orphans(const model::View& view, std::string_view from,
+                                         std::size_t rows_max) {
   const auto accounts = TRY(live_accounts(view));
-  std::set<std::string> containers;
-  std::vector<std::string> found;
-  TRY(for_facts(view, "container/", [&](const std::string& name, const Json& json) {
+  // All containers, whatever from is: blobs after it may be in any of them.
+  std::set<std::string> live;
+  std::vector<std::string> found, containers;
+  TRY(for_facts(view, "container/", "", [&](const std::string& name, const Json& json) {
     if (accounts.contains(owner_of(name))) {
-      containers.emplace(string_at(json, "id"));
-    } else {
-      found.push_back(name);
+      live.emplace(string_at(json, "id"));
+    } else if (name >= from && containers.size() < rows_max) {
+      containers.push_back(name);
     }
-    return Result<bool>(found.size() < rows_max);
+    return Result<bool>(true);
   }));
-  if (found.size() < rows_max) {
-    TRY(for_facts(view, "blob/", [&](const std::string& name, const Json&) {
-      if (!containers.contains(owner_of(name))) found.push_back(name);
+  const auto look = [&](const std::string& prefix, const std::set<std::string>& owners) {
+    return for_facts(view, prefix, std::string(from), [&](const std::string& name, const Json&) {
+      if (!owners.contains(owner_of(name))) found.push_back(name);
       return Result<bool>(found.size() < rows_max);
-    }));
+    });
+  };
+  TRY(look("account/", accounts));
+  if (found.size() < rows_max) TRY(look("blob/", live));
+  for (auto& name : containers) {
+    if (found.size() < rows_max) found.push_back(std::move(name));
   }
   return found;
 }
 
 Result<std::set<std::string>> all_ids(const model::View& view) {
   std::set<std::string> ids;
-  TRY(for_facts(view, "blob/", [&](const std::string&, const Json& json) {
+  TRY(for_facts(view, "blob/", "", [&](const std::string&, const Json& json) {
     ids.emplace(string_at(json, "id"));
     return Result<bool>(true);
   }));

@@ -1,4 +1,5 @@
 // Names, URIs, and what becomes of rows whose owner is gone.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "blob/blob.h"
@@ -15,7 +16,7 @@ TEST(Names, AreThoseOfTheService) {
     EXPECT_FALSE(is_account_name(bad)) << bad;
   }
   EXPECT_TRUE(is_container_name("vhds-1"));
-  for (const char* bad : {"ab", "-vhds", "vhds-", "a--b", "Vhds", "a_b"}) {
+  for (const char* bad : {"ab", "-vhds", "vhds-", "a--b", "Vhds", "a_b", "oauth2", "discovery"}) {
     EXPECT_FALSE(is_container_name(bad)) << bad;
   }
 }
@@ -50,10 +51,10 @@ class Rows : public testing::Test {
     }));
   }
 
-  std::vector<std::string> find_orphans(std::size_t rows_max = 100) {
+  std::vector<std::string> find_orphans(std::size_t rows_max = 100, std::string from = {}) {
     std::vector<std::string> found;
     EXPECT_TRUE(model_.read("s", [&](const model::View& view) -> Result<> {
-      found = TRY(orphans(view, rows_max));
+      found = TRY(orphans(view, from, rows_max));
       return {};
     }));
     return found;
@@ -91,18 +92,73 @@ TEST_F(Rows, AreListedInOrderFromAName) {
 TEST_F(Rows, GoWithWhatTheyWereIn) {
   put_account("u1");
   ASSERT_TRUE(model_.change("s", [&](model::Change& change) -> Result<> {
-    TRY(put_container(change, "u1", {.name = "kept", .id = "k"}));
-    TRY(put_container(change, "u0", {.name = "of-one-that-was", .id = "o"}));
+    TRY(add_container(change, "u1", {.name = "kept", .id = "k"}));
+    TRY(add_container(change, "u0", {.name = "of-one-that-was", .id = "o"}));
     TRY(put_blob(change, "k", {.name = "kept", .id = "1"}));
     TRY(put_blob(change, "o", {.name = "gone", .id = "2"}));
     TRY(put_blob(change, "never", {.name = "gone", .id = "3"}));
     return {};
   }));
-  EXPECT_EQ(find_orphans(), (std::vector<std::string>{"container/u0/of-one-that-was",
-                                                      "blob/never/gone", "blob/o/gone"}));
-  EXPECT_EQ(find_orphans(2).size(), 2U);
+  const std::vector<std::string> all{"account/u0", "blob/never/gone", "blob/o/gone",
+                                     "container/u0/of-one-that-was"};
+  EXPECT_EQ(find_orphans(), all);
+  // However few at a time, one after the other.
+  for (std::size_t rows = 1; rows <= all.size(); rows++) {
+    std::vector<std::string> found;
+    std::string from;
+    for (;;) {
+      const auto some = find_orphans(rows, from);
+      found.insert(found.end(), some.begin(), some.end());
+      if (some.size() < rows) break;
+      from = some.back() + '\0';
+    }
+    EXPECT_EQ(found, all) << rows;
+  }
   put_account("u2");  // the same name, another account
-  EXPECT_EQ(find_orphans().size(), 5U);
+  EXPECT_EQ(find_orphans().size(), 7U);
+}
+
+// A step in each container and the account; what is refused is not counted.
+TEST_F(Rows, AreCountedToTheirLimits) {
+  const auto in_steps = [&](std::size_t from, std::size_t count, const auto& step) -> Result<> {
+    for (std::size_t at = from; at < from + count; at += 100) {
+      TRY(model_.change("s", [&](model::Change& change) -> Result<> {
+        for (std::size_t i = at; i < std::min(at + 100, from + count); i++) TRY(step(change, i));
+        return {};
+      }));
+    }
+    return {};
+  };
+  const auto add = [&](const std::string& container, std::size_t from, std::size_t count) {
+    return in_steps(from, count, [&](model::Change& change, std::size_t i) -> Result<> {
+      const auto row = TRY(find_container(change, "u", container));
+      return add_blob(change, "u", *row, {.name = std::to_string(i), .id = "x"});
+    });
+  };
+  const auto take = [&](const std::string& container) {
+    return model_.change("s", [&](model::Change& change) -> Result<> {
+      return take_container(change, "u", *TRY(find_container(change, "u", container)));
+    });
+  };
+  const auto add_one = [](model::Change& change, std::size_t i) {
+    const auto name = fmt::format("{:03}", i);
+    return add_container(change, "u", {.name = name, .id = name});
+  };
+  ASSERT_TRUE(in_steps(0, containers_max, add_one));
+  EXPECT_EQ(in_steps(containers_max, 1, add_one).error().code, "ContainerQuotaExceeded");
+  ASSERT_TRUE(add("000", 0, blobs_max));
+  EXPECT_EQ(add("000", blobs_max, 1).error().code, "BlobQuotaExceeded");
+  ASSERT_TRUE(model_.change("s", [&](model::Change& change) -> Result<> {
+    return take_blob(change, "u", *TRY(find_container(change, "u", "000")), "7");
+  }));
+  ASSERT_TRUE(add("000", 7, 1));
+  for (std::size_t i = 1; i < account_blobs_max / blobs_max; i++) {
+    ASSERT_TRUE(add(fmt::format("{:03}", i), 0, blobs_max));
+  }
+  EXPECT_EQ(add("500", 0, 1).error().code, "BlobQuotaExceeded");
+  ASSERT_TRUE(take("003"));
+  ASSERT_TRUE(add("500", 0, blobs_max));
+  EXPECT_EQ(add("501", 0, 1).error().code, "BlobQuotaExceeded");
 }
 
 }  // namespace

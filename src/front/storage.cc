@@ -153,7 +153,7 @@ Result<http::Reply> Storage::create_container(const Ask& ask) {
     return fail(blob_error(Kind::invalid, "InvalidResourceName",
                            fmt::format("The specified resource name contains invalid characters: "
                                        "'{}' is not 3 to 63 lower-case letters, digits and single "
-                                       "hyphens.",
+                                       "hyphens, or the name is taken by the sign-in.",
                                        ask.container.substr(0, 100))));
   }
   if (ask.request.headers.has("x-ms-blob-public-access")) {
@@ -169,17 +169,10 @@ Result<http::Reply> Storage::create_container(const Ask& ask) {
           blob_error(Kind::conflict, "ContainerAlreadyExists",
                      fmt::format("The specified container '{}' already exists.", ask.container)));
     }
-    if (TRY(blob::list_containers(change, ask.unique, "", blob::containers_max)).size() >=
-        blob::containers_max) {
-      return fail(blob_error(Kind::quota, "ContainerQuotaExceeded",
-                             fmt::format("A storage account has at most {} containers on this "
-                                         "server. Delete one first.",
-                                         blob::containers_max)));
-    }
     row.id = change.random().uuid();
     row.etag = blob::new_etag(change.random());
     row.modified = change.now();
-    return blob::put_container(change, ask.unique, row);
+    return blob::add_container(change, ask.unique, row);
   }));
   http::Reply reply{.status = 201};
   add_validators(reply, row.etag, row.modified);
@@ -191,7 +184,7 @@ Result<http::Reply> Storage::delete_container(const Ask& ask) {
     const auto row = TRY(blob::find_container(change, ask.unique, ask.container));
     if (!row) return fail(container_not_found(ask.container));
     TRY(check_conditions(ask.request, row->etag, row->modified));
-    return blob::erase_container(change, ask.unique, ask.container);
+    return blob::take_container(change, ask.unique, *row);
   }));
   parts_.workers.kick();  // the sweep takes what was in it
   return http::Reply{.status = 202};

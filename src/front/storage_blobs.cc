@@ -1,8 +1,6 @@
 // Page blobs of storage accounts: made, written, read, listed by pages, described and deleted.
 #include <fmt/format.h>
 
-#include <shared_mutex>
-
 #include "base/log.h"
 #include "base/text.h"
 #include "front/pages.h"
@@ -42,15 +40,15 @@ Result<Json> content_of(const http::Request& request) {
 
 // A blob where the request says, with its container; the errors say which of both is missing.
 struct Found {
-  std::string container;  // id
+  blob::Container container;
   std::optional<blob::Blob> row;
 };
 Result<Found> find(const model::View& view, std::string_view account, const std::string& container,
                    const std::string& name) {
-  const auto row = TRY(blob::find_container(view, account, container));
+  auto row = TRY(blob::find_container(view, account, container));
   if (!row) return fail(container_not_found(container));
   auto blob = TRY(blob::find_blob(view, row->id, name));
-  return Found{.container = row->id, .row = std::move(blob)};
+  return Found{.container = std::move(*row), .row = std::move(blob)};
 }
 
 void touch(model::Change& change, blob::Blob& row) {
@@ -153,18 +151,12 @@ Result<http::Reply> Storage::put_blob(const Ask& ask) {
     } else {
       TRY(ask.rights.check(Level::blob, "cw"));
       if (headers.has("If-Match")) TRY(check_conditions(ask.request, "", change.now()));
-      if (TRY(blob::list_blobs(change, found.container, "", blob::blobs_max)).size() >=
-          blob::blobs_max) {
-        return fail(blob_error(Kind::quota, "BlobQuotaExceeded",
-                               fmt::format("A container has at most {} blobs on this server. "
-                                           "Delete one, or use another container.",
-                                           blob::blobs_max)));
-      }
     }
     fresh.id = change.random().uuid();
     fresh.created = change.now();
     touch(change, fresh);
-    return blob::put_blob(change, found.container, fresh);
+    if (!found.row) return blob::add_blob(change, ask.unique, found.container, fresh);
+    return blob::put_blob(change, found.container.id, fresh);
   }));
   if (!old.empty()) {
     const auto removed = parts_.depot.blobs().remove(old);
@@ -183,30 +175,34 @@ Result<http::Reply> Storage::put_page(const Ask& ask) {
     if (!found.row) return fail(blob_not_found(ask.blob));
     return found;
   };
-  const std::string id = TRY(look())
-  .row->id;
-  auto& files = parts_.depot.blobs();
-  // Who names a condition is alone from looking at it to changing it.
-  std::shared_lock shared(files.writing(id), std::defer_lock);
-  std::unique_lock alone(files.writing(id), std::defer_lock);
-  has_conditions(ask.request) ? alone.lock() : shared.lock();
   auto found = TRY(look());
-  TRY(check_conditions(ask.request, found.row->etag, found.row->modified));
-  const auto write = TRY(page_write_of(ask.request, found.row->size_bytes));
+  const std::string id = found.row->id;
   const auto size = found.row->size_bytes;
-  if (found.row->id != id) return fail(blob_not_found(ask.blob));
+  const auto write = TRY(page_write_of(ask.request, size));
+  const auto touch_row = [&](bool conditional) {
+    return change(ask, [&](model::Change& change) -> Result<> {
+      found = TRY(find(change, ask.unique, ask.container, ask.blob));
+      // Deleted or made anew meanwhile: what we write is nobody's.
+      if (!found.row || found.row->id != id) return fail(blob_not_found(ask.blob));
+      if (conditional) {
+        TRY(check_conditions(ask.request, found.row->etag, found.row->modified));
+      }
+      touch(change, *found.row);
+      return blob::put_blob(change, found.container.id, *found.row);
+    });
+  };
+  // Of those who name the same condition one goes on. Its row changes again when the bytes are
+  // there, so that who read it in between does not take the old ones for those of the new row.
+  if (has_conditions(ask.request)) TRY(touch_row(true));
+  auto& files = parts_.depot.blobs();
+  work::Uploads::Writing writing(files, id);
   if (write.clear) {
     TRY(files.clear(id, size, write.offset, write.length));
   } else {
     TRY(files.write(id, size, write.offset, as_bytes(ask.request.body)));
   }
-  TRY(change(ask, [&](model::Change& change) -> Result<> {
-    found = TRY(find(change, ask.unique, ask.container, ask.blob));
-    // Deleted or made anew while we wrote: these bytes are nobody's.
-    if (!found.row || found.row->id != id) return fail(blob_not_found(ask.blob));
-    touch(change, *found.row);
-    return blob::put_blob(change, found.container, *found.row);
-  }));
+  TRY(touch_row(false));
+  writing.told();
   auto reply = written(*found.row, 201);
   if (!ask.request.body.empty()) {
     reply.headers.add("Content-MD5", digest_text("MD5", as_bytes(ask.request.body)));
@@ -233,7 +229,7 @@ Result<http::Reply> Storage::set_properties(const Ask& ask) {
     }
     (metadata ? found.row->metadata : found.row->content) = said;
     touch(change, *found.row);
-    return blob::put_blob(change, found.container, *found.row);
+    return blob::put_blob(change, found.container.id, *found.row);
   }));
   return written(*found.row, 200);
 }
@@ -245,7 +241,7 @@ Result<http::Reply> Storage::delete_blob(const Ask& ask) {
     if (!found.row) return fail(blob_not_found(ask.blob));
     TRY(check_conditions(ask.request, found.row->etag, found.row->modified));
     id = found.row->id;
-    return blob::erase_blob(change, found.container, ask.blob);
+    return blob::take_blob(change, ask.unique, found.container, ask.blob);
   }));
   const auto removed = parts_.depot.blobs().remove(id);
   if (!removed) LOG(warning, "front", "a blob's file stays: {}", removed.error().message);

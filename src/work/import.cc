@@ -155,8 +155,11 @@ Result<Captured> import_blob(Bench& bench, const Json& blob, const std::string& 
     if (row && row->etag != string_at(blob, "etag")) row.reset();
     return row;
   };
+  const auto named = TRY(find_row());
+  if (!named) return changed();
+  const Uploads::Watch watch(bench.depot.blobs(), named->id);
   const auto before = TRY(find_row());
-  if (!before) return changed();
+  if (!before || before->id != named->id) return changed();
   auto source = TRY(bench.depot.blobs().source(before->id, before->size_bytes));
   const auto opened = format::open_uploaded_vhd(std::move(source));
   if (!opened) {
@@ -168,11 +171,8 @@ Result<Captured> import_blob(Bench& bench, const Json& blob, const std::string& 
   auto written = TRY(place->write(
       *opened->disk,
       {.parents = {}, .lanes = 2, .progress = [&](auto, auto) { return !bench.ending.load(); }}));
-  {
-    // A write that is under way has yet to tell its row.
-    const std::unique_lock settled(bench.depot.blobs().writing(before->id));
-    if (!TRY(find_row())) return changed();
-  }
+  // Asked before the row is: a write that begins in between comes too late for what was read.
+  if (!watch.row_tells_all() || !TRY(find_row())) return changed();
   const double seconds =
       std::chrono::duration<double>(bench.model.clock().steady() - start).count();
   auto content = content_from(written, opened->disk->size_bytes(), seconds);

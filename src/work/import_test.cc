@@ -92,19 +92,71 @@ TEST_F(ImportBlob, RefusesWhatWasWrittenToSince) {
 
 TEST_F(ImportBlob, RefusesWhatIsGone) {
   ASSERT_TRUE(model_.change(
-      "s", [&](model::Change& change) { return blob::erase_blob(change, "container", "d.vhd"); }));
+      "s", [&](model::Change& change) { return change.erase_fact("blob/container/d.vhd"); }));
   EXPECT_EQ(import("0x1").error().code, "Conflict");
 }
 
-// A write that is under way holds the import until its row says so.
-TEST_F(ImportBlob, WaitsForAWriteThatIsUnderWay) {
-  std::shared_lock writing(depot_->blobs().writing("id"));
-  std::optional<Result<Captured>> captured;
-  std::thread importing([&] { captured = import("0x1"); });
-  put_row("0x2", "id");
-  writing.unlock();
-  importing.join();
-  EXPECT_EQ(captured->error().code, "Conflict");
+// However many there are, the import ends at once: it has a lane of few.
+TEST_F(ImportBlob, DoesNotWaitForWritesUnderWay) {
+  {
+    Uploads::Writing writing(depot_->blobs(), "id");
+    EXPECT_EQ(import("0x1").error().code, "Conflict");
+    put_row("0x2", "id");
+    writing.told();
+  }
+  EXPECT_EQ(import("0x1").error().code, "Conflict");
+  EXPECT_TRUE(import("0x2"));
+}
+
+TEST_F(ImportBlob, IsOfNoMindToWritesOfOtherBlobs) {
+  const Uploads::Writing writing(depot_->blobs(), "other");
+  EXPECT_TRUE(import("0x1"));
+}
+
+// Of a write that failed no row says that bytes differ.
+TEST_F(ImportBlob, WatchesForWritesThatEndUntold) {
+  auto& files = depot_->blobs();
+  {
+    const Uploads::Watch watch(files, "id");
+    EXPECT_TRUE(watch.row_tells_all());
+    {
+      Uploads::Writing writing(files, "id");
+      EXPECT_FALSE(watch.row_tells_all());
+      writing.told();
+    }
+    EXPECT_TRUE(watch.row_tells_all());
+    {
+      const Uploads::Writing writing(files, "id");
+    }
+    EXPECT_FALSE(watch.row_tells_all());
+    // Who begins to read now sees what it left.
+    EXPECT_TRUE(Uploads::Watch(files, "id").row_tells_all());
+  }
+  EXPECT_TRUE(Uploads::Watch(files, "id").row_tells_all());
+}
+
+// The rest of a file that a crash cut short while it was made.
+TEST_F(ImportBlob, ReadsAFileThatWasCutShortAsZerosToItsEnd) {
+  for (const bool write : {false, true}) {
+    const std::string id = write ? "written" : "read";
+    ASSERT_TRUE(os::File::create(folder_ / ("blobs/" + id + ".vhd")));
+    if (write) {
+      ASSERT_TRUE(depot_->blobs().write(id, 4096, 512, Bytes(512, 1)));
+    }
+    const auto source = depot_->blobs().source(id, 4096);
+    ASSERT_TRUE(source) << source.error().message;
+    EXPECT_EQ((*source)->size_bytes(), 4096U);
+    Bytes bytes(512, 7);
+    ASSERT_TRUE((*source)->read(4096 - 512, bytes));
+    EXPECT_EQ(bytes, Bytes(512, 0));
+  }
+}
+
+// A place of blobs that cannot be tidied does not keep regions from their sweep.
+TEST_F(ImportBlob, SweepsRegionsEvenWhenBlobsCannotBe) {
+  ASSERT_TRUE(os::remove_folder(folder_ / "blobs"));
+  const auto swept = sweep_regions(*bench_);
+  EXPECT_TRUE(swept) << swept.error().message;
 }
 
 TEST_F(ImportBlob, RefusesWhatIsNoVhd) {

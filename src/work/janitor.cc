@@ -79,21 +79,27 @@ Result<> remove_old_uploads(Bench& bench) {
 // Containers and blobs of storage accounts that are gone, and the files of blobs that are.
 Result<> remove_old_blobs(Bench& bench) {
   constexpr std::size_t rows_a_step = 400;
+  constexpr std::size_t rows_a_look = 10'000;
   const auto files = TRY(bench.depot.blobs().list());
   std::set<std::string> wanted;
   for (const auto& subscription : TRY(bench.model.shards())) {
+    std::string from;
     for (bool more = true; more && !bench.ending;) {
       std::vector<std::string> orphans;
       TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
-        orphans = TRY(blob::orphans(view, rows_a_step));
+        orphans = TRY(blob::orphans(view, from, rows_a_look));
         return {};
       }));
-      more = orphans.size() == rows_a_step;
-      if (orphans.empty()) break;
-      TRY(bench.model.change(subscription, [&](model::Change& change) -> Result<> {
-        for (const auto& name : orphans) TRY(change.erase_fact(name));
-        return {};
-      }));
+      more = orphans.size() == rows_a_look;
+      if (more) from = orphans.back() + '\0';
+      for (std::size_t at = 0; at < orphans.size(); at += rows_a_step) {
+        TRY(bench.model.change(subscription, [&](model::Change& change) -> Result<> {
+          for (std::size_t i = at; i < std::min(at + rows_a_step, orphans.size()); i++) {
+            TRY(change.erase_fact(orphans[i]));
+          }
+          return {};
+        }));
+      }
     }
     TRY(bench.model.read(subscription, [&](const model::View& view) -> Result<> {
       wanted.merge(TRY(blob::all_ids(view)));
@@ -173,11 +179,15 @@ Result<> forget_old_operations(Bench& bench) {
 
 Result<store::Swept> sweep_regions(Bench& bench) {
   store::Swept sum;
-  TRY(remove_old_uploads(bench));
-  TRY(remove_old_blobs(bench));
-  TRY(free_account_names(bench));
-  TRY(forget_old_operations(bench));
-  // A region in trouble does not keep the others from getting their space back.
+  // One in trouble does not keep the others from getting their space back.
+  const auto tidy = [&](std::string_view what, Result<> (*step)(Bench&)) {
+    const auto done = step(bench);
+    if (!done) LOG(warning, "work", "{} were not swept: {}", what, done.error().message);
+  };
+  tidy("old uploads", remove_old_uploads);
+  tidy("old blobs", remove_old_blobs);
+  tidy("names of accounts", free_account_names);
+  tidy("old operations", forget_old_operations);
   Result<> first;
   for (const auto& region : bench.depot.regions()) {
     const auto swept = sweep_region(bench, *region);

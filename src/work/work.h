@@ -10,14 +10,12 @@
 // growing pauses and then fails. Errors: those of the steps end in the operation's row.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
-#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +24,7 @@
 #include "base/disk_reader.h"
 #include "format/format.h"
 #include "model/model.h"
+#include "os/files.h"
 #include "os/lanes.h"
 #include "store/store.h"
 #include "work/host.h"
@@ -47,18 +46,54 @@ class Uploads {
   Result<std::shared_ptr<format::Source>> source(const std::string& id, std::uint64_t size_bytes);
   Result<> remove(const std::string& id);
   Result<std::vector<std::string>> list() const;
-  // Who writes holds it shared until a row says that it was done; who asks that row whether
-  // anything was written holds it alone.
-  std::shared_mutex& writing(const std::string& id);
+
+  // A file whose bytes are described by a row changes before its row says so. Who writes is a
+  // Writing from before the first byte until the row was written; who reads the whole is a Watch
+  // from before it reads the row. Neither waits for the other.
+  class Writing {
+   public:
+    Writing(Uploads& uploads, std::string id);
+    ~Writing();
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+    void told() { told_ = true; }  // the row says it; else bytes may differ and nothing does
+
+   private:
+    Uploads& uploads_;
+    const std::string id_;
+    bool told_ = false;
+  };
+  class Watch {
+   public:
+    Watch(Uploads& uploads, std::string id);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    // Nobody writes, and all who wrote since the start have told it: a row that is read now and
+    // is the same as then describes what was read.
+    bool row_tells_all() const;
+
+   private:
+    Uploads& uploads_;
+    const std::string id_;
+    std::uint64_t doubts_ = 0;
+  };
 
  private:
+  struct Traffic {
+    std::size_t writes = 0;
+    std::size_t watches = 0;
+    std::uint64_t doubts = 0;  // writes that ended untold
+  };
   explicit Uploads(std::string folder) : folder_(std::move(folder)) {}
-  Result<std::string> make(const std::string& id, std::uint64_t size_bytes);
+  void forget_if_quiet(const std::string& id);  // with traffic_mutex_ held
+  Result<os::File> open_whole(const std::string& id, std::uint64_t size_bytes, bool make);
   std::string path(const std::string& id) const { return folder_ + "/" + id + ".vhd"; }
 
   std::string folder_;
-  std::mutex mutex_;
-  std::array<std::shared_mutex, 64> writing_;  // by the hash of the id
+  std::mutex mutex_;  // of making files
+  std::mutex traffic_mutex_;
+  std::map<std::string, Traffic> traffic_;  // only of those that are written or watched now
 };
 
 class Depot {
@@ -131,6 +166,7 @@ class Workers {
   SteadyTime last_sweep_ = {};
   SteadyTime last_look_ = {};
   std::atomic<bool> looking_ = false;
+  std::atomic<bool> sweeping_ = false;
   std::unique_ptr<os::Lanes> lanes_;
   std::unique_ptr<os::Lanes> machine_lanes_;
   std::thread thread_;

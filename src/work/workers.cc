@@ -140,12 +140,17 @@ void Workers::run() {
     if (sweep_is_due()) {
       last_sweep_ = model_.clock().steady();
       sweep_wanted_ = false;
+      sweeping_ = true;
       // Beside the work, which its pins keep safe; one that finds the lanes full comes again.
       const auto queued = lanes_->try_run([this] {
         const auto swept = sweep();
         if (!swept) LOG(warning, "work", "the sweep stopped: {}", swept.error().message);
+        sweeping_ = false;
       });
-      if (!queued) sweep_wanted_ = true;
+      if (!queued) {
+        sweeping_ = false;
+        sweep_wanted_ = true;
+      }
     }
   }
 }
@@ -167,7 +172,8 @@ void Workers::look_after() {
 
 bool Workers::sweep_is_due() {
   const auto waited = model_.clock().steady() - last_sweep_;
-  return !ending_ && (waited >= options_.sweep_every || (sweep_wanted_ && waited >= Seconds(60)));
+  return !ending_ && !sweeping_ &&
+         (waited >= options_.sweep_every || (sweep_wanted_ && waited >= Seconds(60)));
 }
 
 Result<store::Swept> Workers::sweep() {
