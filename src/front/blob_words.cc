@@ -18,6 +18,7 @@ int blob_status(const Error& error) {
   if (error.code == "UnauthorizedBlobOverwrite") return 409;
   if (error.code == "NoAuthenticationInformation") return 401;
   if (error.code == "ConditionNotMet") return 412;
+  if (error.code == "LeaseNotPresentWithBlobOperation") return 412;
   return arm::http_status(error);
 }
 
@@ -48,6 +49,23 @@ std::string xml_escape(std::string_view text) {
     }
   }
   return escaped;
+}
+
+bool is_xml_text(std::string_view text) {
+  if (!is_utf8(text)) return false;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') return false;
+  }
+  return !text.contains("\xEF\xBF\xBE") && !text.contains("\xEF\xBF\xBF");
+}
+
+Error told_error(const Error& error) {
+  if (!error.code.empty()) return error;
+  const bool passes = error.kind == Kind::busy || error.kind == Kind::unavailable;
+  return Error{.kind = passes ? error.kind : Kind::corrupt,
+               .message = passes ? "The server is busy, or its disk is full. Try again later."
+                                 : "The server failed at this request; its log says why.",
+               .code = passes ? "ServerBusy" : "InternalError"};
 }
 
 Error auth_failed(std::string why) {
@@ -104,6 +122,8 @@ void add_blob_headers(const http::Request& request, http::Reply& reply) {
   const auto version = request.headers.get("x-ms-version");
   reply.headers.add("x-ms-version",
                     version.empty() ? "2021-06-08" : std::string(version.substr(0, 20)));
+  reply.headers.add("Content-Security-Policy", "sandbox; default-src 'none'");
+  reply.headers.add("X-Content-Type-Options", "nosniff");
   const auto client_id = request.headers.get("x-ms-client-request-id");
   if (!client_id.empty()) {
     reply.headers.add("x-ms-client-request-id", std::string(client_id.substr(0, 128)));

@@ -242,11 +242,15 @@ Result<http::Reply> Blobs::read_diagnostics(const http::Request& request, const 
   }
   http::Reply reply;
   add_validators(reply, grant.id);
+  const auto shown = [&](auto taken) {
+    if (!taken && taken.error().kind == Kind::not_found) taken.error().code = "BlobNotFound";
+    return taken;
+  };
   if (grant.diagnostics == "Console") {
-    reply.body = TRY(parts_.host->hypervisor().console(id));
+    reply.body = TRY(shown(parts_.host->hypervisor().console(id)));
     reply.headers.add("Content-Type", "text/plain; charset=utf-8");
   } else {
-    reply.body = std::string(as_text(TRY(parts_.host->hypervisor().screenshot(id))));
+    reply.body = std::string(as_text(TRY(shown(parts_.host->hypervisor().screenshot(id)))));
     reply.headers.add("Content-Type", "image/png");
   }
   return reply;
@@ -256,8 +260,9 @@ Result<http::Reply> Blobs::ranges(const http::Request& request, const Grant& gra
   const auto blob = TRY(open(grant));
   const auto size = blob->size_bytes();
   const auto asked = TRY(range_of(request, size));
-  const Range range = asked ? *asked : Range{.first = 0, .last = size - 1};
-  auto reply = page_list(TRY(blob->extents(range.first, range.last - range.first + 1)), size);
+  auto reply = TRY(page_list(asked, size, [&](std::uint64_t at, std::uint64_t length) {
+    return blob->extents(at, length);
+  }));
   add_validators(reply, grant.id);
   return reply;
 }
@@ -333,8 +338,8 @@ Result<http::Reply> Blobs::dispatch(const http::Request& request, const Target& 
 
 http::Reply Blobs::answer(const http::Request& request, const Target& target) {
   auto done = dispatch(request, target);
-  http::Reply reply = done ? std::move(*done) : xml_error(done.error());
-  if (!done && reply.status >= 500) {
+  http::Reply reply = done ? std::move(*done) : xml_error(told_error(done.error()));
+  if (!done && (reply.status >= 500 || done.error().code.empty())) {
     LOG(error, "front", "{} of a blob answered {}: {}", request.method, reply.status,
         done.error().message);
   }

@@ -11,6 +11,7 @@ namespace pinaco::front {
 namespace {
 
 constexpr std::size_t stream_step = 1 << 20;
+constexpr std::uint64_t list_step = 256 << 20;  // bounds what is held of a list at a time
 
 }  // namespace
 
@@ -43,10 +44,11 @@ Result<PageWrite> page_write_of(const http::Request& request, std::uint64_t size
   return write;
 }
 
-http::Reply page_list(const std::vector<Extent>& extents, std::uint64_t size_bytes) {
+Result<http::Reply> page_list(std::optional<Range> asked, std::uint64_t size_bytes,
+                              const ListExtents& list) {
   std::vector<Extent> data;
-  for (const Extent& extent : extents) {
-    if (extent.zero || extent.length == 0) continue;
+  const auto add = [&](const Extent& extent) {
+    if (extent.zero || extent.length == 0) return;
     const std::uint64_t first = extent.offset / page_bytes * page_bytes;
     const std::uint64_t end = std::min(
         size_bytes, (extent.offset + extent.length + page_bytes - 1) / page_bytes * page_bytes);
@@ -54,6 +56,19 @@ http::Reply page_list(const std::vector<Extent>& extents, std::uint64_t size_byt
       data.back().length = end - data.back().offset;
     } else {
       data.push_back({.offset = first, .length = end - first});
+    }
+  };
+  std::uint64_t at = asked ? asked->first : 0;
+  const std::uint64_t end = asked ? asked->last + 1 : size_bytes;
+  while (at < end) {
+    const auto length = std::min(list_step, end - at);
+    for (const Extent& extent : TRY(list(at, length))) add(extent);
+    at += length;
+    if (data.size() > page_ranges_max) {
+      return fail(blob_error(Kind::invalid, "OutOfRangeInput",
+                             fmt::format("There are more than {} ranges of pages up to byte {}. "
+                                         "Ask for a smaller x-ms-range.",
+                                         page_ranges_max, at - 1)));
     }
   }
   std::string xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?><PageList>";

@@ -18,8 +18,13 @@ struct PageWrite {
 // Put Page, checked: whole pages inside the blob, a body as long as the range, its MD5.
 Result<PageWrite> page_write_of(const http::Request& request, std::uint64_t size_bytes);
 
-// Get Page Ranges: pages are whole, a part of one counts.
-http::Reply page_list(const std::vector<Extent>& extents, std::uint64_t size_bytes);
+// Get Page Ranges, of a range or of the whole: pages are whole, a part of one counts. Refused with
+// OutOfRangeInput when there are more than page_ranges_max.
+inline constexpr std::size_t page_ranges_max = 100'000;
+using ListExtents =
+    std::function<Result<std::vector<Extent>>(std::uint64_t offset, std::uint64_t length)>;
+Result<http::Reply> page_list(std::optional<Range> asked, std::uint64_t size_bytes,
+                              const ListExtents& list);
 
 // A range of something that reads as a body. `live` is asked now and then: what was revoked ends in
 // the middle.

@@ -49,6 +49,11 @@ Result<Storage::Ask> Storage::understand(const http::Request& request, const Tar
         blob_error(Kind::invalid, "OutOfRangeInput",
                    fmt::format("The name of a blob has {} bytes at most.", blob::name_bytes_max)));
   }
+  if (!is_xml_text(ask.container) || !is_xml_text(ask.blob)) {
+    return fail(blob_error(Kind::invalid, "InvalidResourceName",
+                           "The specified resource name contains invalid characters: lists of "
+                           "names are XML, which has none of them."));
+  }
   ask.rights = TRY(blob::authenticate({.request = request,
                                        .query = target.query,
                                        .account = name,
@@ -245,6 +250,7 @@ Result<http::Reply> Storage::list_blobs(const Ask& ask) {
 }
 
 Result<http::Reply> Storage::dispatch(const http::Request& request, const Target& target) {
+  TRY(check_supported(request));
   const auto ask = TRY(understand(request, target));
   if (ask.container.empty() || ask.restype == "account") return answer_account(ask);
   if (ask.blob.empty()) return answer_container(ask);
@@ -253,12 +259,12 @@ Result<http::Reply> Storage::dispatch(const http::Request& request, const Target
 
 http::Reply Storage::answer(const http::Request& request, const Target& target) {
   auto done = dispatch(request, target);
-  http::Reply reply = done ? std::move(*done) : xml_error(done.error());
+  http::Reply reply = done ? std::move(*done) : xml_error(told_error(done.error()));
   if (!done && is_not_modified(request, done.error())) {
     reply.status = 304;
     reply.body.clear();
   }
-  if (!done && reply.status >= 500) {
+  if (!done && (reply.status >= 500 || done.error().code.empty())) {
     LOG(error, "front", "{} of a storage account answered {}: {}", request.method, reply.status,
         done.error().message);
   }

@@ -27,10 +27,9 @@ Result<Json> content_of(const http::Request& request) {
   for (const auto& [name, header] : content_headers) {
     const auto value = request.headers.get(header);
     if (value.empty()) continue;
-    if (value.size() > 1024 || !is_utf8(value)) {
-      return fail(
-          blob_error(Kind::invalid, "InvalidHeaderValue",
-                     fmt::format("{} has more than 1,024 bytes, or is not UTF-8.", header)));
+    if (value.size() > 1024 || !is_xml_text(value)) {
+      return fail(blob_error(Kind::invalid, "InvalidHeaderValue",
+                             fmt::format("{} has more than 1,024 bytes, or is not text.", header)));
     }
     content[name] = value;
   }
@@ -150,7 +149,7 @@ Result<http::Reply> Storage::put_blob(const Ask& ask) {
       old = found.row->id;
     } else {
       TRY(ask.rights.check(Level::blob, "cw"));
-      if (headers.has("If-Match")) TRY(check_conditions(ask.request, "", change.now()));
+      if (headers.has("If-Match")) return fail(not_met("If-Match"));  // "*" is any, not none
     }
     fresh.id = change.random().uuid();
     fresh.created = change.now();
@@ -312,13 +311,10 @@ Result<http::Reply> Storage::read_blob(const Ask& ask, bool head) {
 Result<http::Reply> Storage::list_pages(const Ask& ask) {
   const auto [row, source] = TRY(open_blob(ask));
   TRY(check_conditions(ask.request, row.etag, row.modified));
-  std::vector<Extent> extents;
-  if (row.size_bytes != 0) {
-    const auto asked = TRY(range_of(ask.request, row.size_bytes));
-    const Range range = asked ? *asked : Range{.first = 0, .last = row.size_bytes - 1};
-    extents = TRY(source->extents(range.first, range.last - range.first + 1));
-  }
-  auto reply = page_list(extents, row.size_bytes);
+  const auto asked = TRY(range_of(ask.request, row.size_bytes));
+  auto reply = TRY(page_list(asked, row.size_bytes, [&](std::uint64_t at, std::uint64_t length) {
+    return source->extents(at, length);
+  }));
   describe(row, reply);
   return reply;
 }

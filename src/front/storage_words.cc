@@ -37,11 +37,14 @@ bool names_tag(std::string_view header, std::string_view etag) {
   return false;
 }
 
-Error not_met(const char* header) {
-  return blob_error(Kind::conflict, "ConditionNotMet",
-                    fmt::format("The condition specified using HTTP conditional header(s) is not "
-                                "met ({}).",
-                                header));
+Result<std::optional<WallTime>> date_of(const http::Request& request, const char* name) {
+  const auto text = request.headers.get(name);
+  if (text.empty()) return std::nullopt;
+  const auto date = blob::parse_http_date(text);
+  if (date) return date;
+  return fail(
+      blob_error(Kind::invalid, "InvalidHeaderValue",
+                 fmt::format("{} is no date such as 'Fri, 26 Jun 2015 23:39:12 GMT'.", name)));
 }
 
 std::string metadata_xml(const Json& metadata) {
@@ -128,10 +131,10 @@ Result<Json> metadata_of(const http::Request& request) {
   for (const auto& [name, value] : request.headers.all()) {
     if (!istarts_with(name, metadata_prefix)) continue;
     const auto key = name.substr(metadata_prefix.size());
-    if (!is_identifier(key) || !is_utf8(value)) {
+    if (!is_identifier(key) || !is_xml_text(value)) {
       return fail(blob_error(Kind::invalid, "InvalidMetadata",
                              fmt::format("The metadata specified is invalid: '{}' is no name of "
-                                         "letters, digits and '_'.",
+                                         "letters, digits and '_', or its value no text.",
                                          key.substr(0, 60))));
     }
     bytes += key.size() + value.size();
@@ -152,16 +155,40 @@ void show_metadata(const Json& metadata, http::Reply& reply) {
   }
 }
 
+Error not_met(const char* header) {
+  return blob_error(Kind::conflict, "ConditionNotMet",
+                    fmt::format("The condition specified using HTTP conditional header(s) is not "
+                                "met ({}).",
+                                header));
+}
+
+Result<> check_supported(const http::Request& request) {
+  if (request.headers.has("x-ms-lease-id")) {
+    return fail(blob_error(Kind::conflict, "LeaseNotPresentWithBlobOperation",
+                           "There is currently no lease on the blob: this server has none. Leave "
+                           "x-ms-lease-id out."));
+  }
+  for (const char* name : {"x-ms-if-sequence-number-le", "x-ms-if-sequence-number-lt",
+                           "x-ms-if-sequence-number-eq", "x-ms-if-tags"}) {
+    if (!request.headers.has(name)) continue;
+    return fail(blob_error(Kind::invalid, "UnsupportedHeader",
+                           fmt::format("{} is not available here: blobs have no tags, and their "
+                                       "sequence numbers stay 0.",
+                                       name)));
+  }
+  return {};
+}
+
 Result<> check_conditions(const http::Request& request, std::string_view etag, WallTime modified) {
   const auto match = request.headers.get("If-Match");
   if (!match.empty() && !names_tag(match, etag)) return fail(not_met("If-Match"));
   const auto none = request.headers.get("If-None-Match");
   if (!none.empty() && names_tag(none, etag)) return fail(not_met("If-None-Match"));
-  const auto unmodified = blob::parse_http_date(request.headers.get("If-Unmodified-Since"));
+  const auto unmodified = TRY(date_of(request, "If-Unmodified-Since"));
   if (unmodified && whole_seconds(modified) > *unmodified) {
     return fail(not_met("If-Unmodified-Since"));
   }
-  const auto since = blob::parse_http_date(request.headers.get("If-Modified-Since"));
+  const auto since = TRY(date_of(request, "If-Modified-Since"));
   if (since && whole_seconds(modified) <= *since) return fail(not_met("If-Modified-Since"));
   return {};
 }
@@ -202,6 +229,10 @@ Result<Page> page_of(const http::Request&, const blob::Query& query, std::string
           fmt::format("maxresults='{}' is not a number from 1 on.", text.substr(0, 40))));
     }
     page.rows_max = static_cast<std::size_t>(std::min<std::int64_t>(*wanted, 5000));
+  }
+  if (!is_xml_text(page.prefix) || !is_xml_text(page.marker) || !is_xml_text(page.delimiter)) {
+    return fail(blob_error(Kind::invalid, "InvalidQueryParameterValue",
+                           "prefix, marker or delimiter has a character that no name can have."));
   }
   if (page.prefix.size() > blob::name_bytes_max || page.marker.size() > blob::name_bytes_max ||
       page.delimiter.size() > 100) {

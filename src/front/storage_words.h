@@ -18,8 +18,12 @@ Result<Json> metadata_of(const http::Request& request);
 void show_metadata(const Json& metadata, http::Reply& reply);
 
 // If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since. ConditionNotMet, which is "not
-// modified" to who reads and sent If-None-Match or If-Modified-Since.
+// modified" to who reads and sent If-None-Match or If-Modified-Since. InvalidHeaderValue for what
+// is no date.
 Result<> check_conditions(const http::Request& request, std::string_view etag, WallTime modified);
+Error not_met(const char* header);
+// Conditions on what is not here, as leases and tags, are refused: who named one counts on it.
+Result<> check_supported(const http::Request& request);
 bool has_conditions(const http::Request& request);
 // The answer to who has the newest already.
 bool is_not_modified(const http::Request& request, const Error& error);

@@ -3,7 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/log.h"
 #include "base/text.h"
+#include "blob/blob.h"
+#include "front/blob_words.h"
 
 namespace pinaco::front {
 namespace {
@@ -40,6 +45,32 @@ Result<provider::Query> parse_query(std::string_view text) {
   return query;
 }
 
+bool is_clean(std::string_view segment) {
+  return std::ranges::none_of(segment, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/' || c == '\\';
+  });
+}
+
+// In the name of a blob a slash may come escaped: dir%2Fa.vhd is dir/a.vhd. Nowhere else, so that
+// what is routed is what was said.
+bool is_blob_name(const Target& target) {
+  return target.segments.size() >= 2 && blob::is_account_name(target.segments[0]) &&
+         !blob::is_reserved_name(target.segments[0]);
+}
+
+// One segment of a path, checked, goes into the target.
+Result<> add_segment(Target& target, std::string_view segment) {
+  if (!is_clean(segment)) {
+    return fail(bad_request("The path has a character that is not allowed in a segment."));
+  }
+  if (segment.empty() || segment == "." || segment == "..") {
+    return fail(bad_request("The path must not have '.', '..' or empty segments."));
+  }
+  target.path += fmt::format("/{}", segment);
+  target.segments.emplace_back(segment);
+  return {};
+}
+
 }  // namespace
 
 Result<Target> parse_target(const http::Request& request, std::string_view scheme) {
@@ -55,16 +86,11 @@ Result<Target> parse_target(const http::Request& request, std::string_view schem
     const auto segment = percent_decode(part);
     if (!segment) return fail(bad_request("The path has a broken percent escape."));
     if (!is_utf8(*segment)) return fail(bad_request("The path is not UTF-8."));
-    for (const char c : *segment) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/' || c == '\\') {
-        return fail(bad_request("The path has a character that is not allowed in a segment."));
-      }
+    if (is_blob_name(target)) {
+      for (const auto piece : split(*segment, '/')) TRY(add_segment(target, piece));
+    } else {
+      TRY(add_segment(target, *segment));
     }
-    if (*segment == "." || *segment == "..") {
-      return fail(bad_request("The path must not have '.' or '..' segments."));
-    }
-    target.path += "/" + *segment;
-    target.segments.push_back(*segment);
   }
   const auto host = request.headers.get("Host");
   if (!is_host(host)) return fail(bad_request("The Host header is not a host name."));
@@ -97,7 +123,14 @@ http::Reply json_reply(int status, const Json& body) {
   return reply;
 }
 
-http::Reply error_reply(const Error& error) {
+http::Reply error_reply(const Error& reason) {
+  Error error = reason;
+  // Trouble of our own, with names of files and what the system said of them.
+  if (error.code.empty() && (error.kind == Kind::busy || error.kind == Kind::unavailable ||
+                             error.kind == Kind::corrupt)) {
+    LOG(error, "front", "a request failed: {}", reason.message);
+    error.message = told_error(reason).message;
+  }
   auto reply = json_reply(arm::http_status(error), arm::envelope(error));
   if (reply.status == 503 || reply.status == 429) reply.headers.add("Retry-After", "1");
   return reply;
