@@ -68,6 +68,10 @@ class Rows : public testing::Test {
   model::Model model_;
 };
 
+std::string code_of(const Result<>& done) {
+  return done ? "" : done.error().code;
+}
+
 TEST_F(Rows, AreListedInOrderFromAName) {
   ASSERT_TRUE(model_.change("s", [&](model::Change& change) -> Result<> {
     for (const char* name : {"b", "a", "c/d"}) {
@@ -106,7 +110,7 @@ TEST_F(Rows, GoWithWhatTheyWereIn) {
   for (std::size_t rows = 1; rows <= all.size(); rows++) {
     std::vector<std::string> found;
     std::string from;
-    for (;;) {
+    while (found.size() <= all.size()) {
       const auto some = find_orphans(rows, from);
       found.insert(found.end(), some.begin(), some.end());
       if (some.size() < rows) break;
@@ -145,9 +149,9 @@ TEST_F(Rows, AreCountedToTheirLimits) {
     return add_container(change, "u", {.name = name, .id = name});
   };
   ASSERT_TRUE(in_steps(0, containers_max, add_one));
-  EXPECT_EQ(in_steps(containers_max, 1, add_one).error().code, "ContainerQuotaExceeded");
+  EXPECT_EQ(code_of(in_steps(containers_max, 1, add_one)), "ContainerQuotaExceeded");
   ASSERT_TRUE(add("000", 0, blobs_max));
-  EXPECT_EQ(add("000", blobs_max, 1).error().code, "BlobQuotaExceeded");
+  EXPECT_EQ(code_of(add("000", blobs_max, 1)), "BlobQuotaExceeded");
   ASSERT_TRUE(model_.change("s", [&](model::Change& change) -> Result<> {
     return take_blob(change, "u", *TRY(find_container(change, "u", "000")), "7");
   }));
@@ -155,10 +159,10 @@ TEST_F(Rows, AreCountedToTheirLimits) {
   for (std::size_t i = 1; i < account_blobs_max / blobs_max; i++) {
     ASSERT_TRUE(add(fmt::format("{:03}", i), 0, blobs_max));
   }
-  EXPECT_EQ(add("500", 0, 1).error().code, "BlobQuotaExceeded");
+  EXPECT_EQ(code_of(add("500", 0, 1)), "BlobQuotaExceeded");
   ASSERT_TRUE(take("003"));
   ASSERT_TRUE(add("500", 0, blobs_max));
-  EXPECT_EQ(add("501", 0, 1).error().code, "BlobQuotaExceeded");
+  EXPECT_EQ(code_of(add("501", 0, 1)), "BlobQuotaExceeded");
 }
 
 }  // namespace
