@@ -1,6 +1,6 @@
 // The Hypervisor for guests that somebody else runs: files and states, and no process. A guest has
-// one file, of its name, which says running or stopped; without it the guest is absent. One file, as
-// a scale set starts a thousand at once.
+// one file, of its name, which says running or stopped; without it the guest is absent. One file,
+// as a scale set starts a thousand at once.
 #include <fmt/format.h>
 
 #include <mutex>
