@@ -46,7 +46,9 @@ Result<machine::Machine> ready_to_start(Bench& bench, Guest& guest, bool absent)
 // One disk for the hypervisor: exported, with an overlay noted in its row.
 Result<machine::Disk> open_for_guest(Bench& bench, HeldDisk& disk);
 
-// machines.cc: starts it if it does not run, and comes back until it has done what its image
+// machines.cc: an error that says so where no machines run.
+Result<> need_host(const Bench& bench);
+// Starts it if it does not run, and comes back until it has done what its image
 // promises; then the operation has ended.
 Result<> bring_up(Bench& bench, const model::Operation& operation);
 

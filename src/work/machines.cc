@@ -9,14 +9,14 @@
 #include "work/guests.h"
 
 namespace pinaco::work {
-namespace {
-
 Result<> need_host(const Bench& bench) {
   if (bench.host != nullptr) return {};
   return fail(arm::error(Kind::invalid, "OperationNotAllowed",
                          "No machines run on this server: [machines] in its configuration says "
                          "driver = \"off\"."));
 }
+
+namespace {
 
 // A delete may have taken over meanwhile.
 Result<> check_works(const model::Resource& row, const std::string& operation) {

@@ -17,20 +17,19 @@ std::string_view power_of(std::string_view task) {
   return "starting";
 }
 
-// Starts it, or says that it must wait.
-Result<bool> begin(model::Change& change, const model::Operation& operation,
-                   const arm::ResourceId& id, const Deed& deed) {
+// Starts it, unless another operation must end first.
+Result<> begin(model::Change& change, const model::Operation& operation, const arm::ResourceId& id,
+               const Deed& deed) {
   auto row = TRY(change.find(id));
-  if (!row || string_at(row->internal, "deed") == deed_of(operation, deed.task)) return true;
+  if (!row || string_at(row->internal, "deed") == deed_of(operation, deed.task)) return {};
   if (!row->operation.empty()) {
-    if (deed.task != "delete_machine" || !TRY(model::preempt(change, *row))) return false;
+    if (deed.task != "delete_machine" || !TRY(model::preempt(change, *row))) return {};
   }
   set_path(row->internal, "deed", deed_of(operation, deed.task));
   if (deed.leaves) TRY(model::leave_set(change, *row));
   // There is nothing to switch off.
   if (deed.task == "power_off_machine" && string_at(row->internal, "power") == "deallocated") {
-    TRY(change.put(*row));
-    return true;
+    return change.put(*row);
   }
   const auto mine = TRY(change.start(model::Operation{.resource = row->id,
                                                       .task = deed.task,
@@ -42,8 +41,7 @@ Result<bool> begin(model::Change& change, const model::Operation& operation,
   set_path(row->internal, "by", mine.id);
   const auto power = power_of(deed.task);
   if (!power.empty()) set_path(row->internal, "power", power);
-  TRY(change.put(*row));
-  return true;
+  return change.put(*row);
 }
 
 // What its own operation said when it failed.

@@ -12,13 +12,6 @@
 namespace pinaco::work {
 namespace {
 
-Result<> check_host(const Bench& bench) {
-  if (bench.host != nullptr) return {};
-  return fail(arm::error(Kind::invalid, "OperationNotAllowed",
-                         "No machines run on this server: [machines] in its configuration says "
-                         "driver = \"off\"."));
-}
-
 bool is_going(const model::Resource& instance) {
   return instance.provisioning == "Deleting";
 }
@@ -50,14 +43,13 @@ std::vector<model::Resource> choose_leavers(const model::Resource& set,
     return std::tuple(a.created, number_of(a)) < std::tuple(b.created, number_of(b));
   });
   if (rule == "OldestVM") std::ranges::reverse(instances);
-  std::map<std::string, std::size_t> in_zone;
   std::vector<model::Resource> leavers;
   // First those whose deletion was asked for and failed.
   for (auto& row : instances) {
     if (leavers.size() < count && bool_at(row.internal, "left")) leavers.push_back(row);
   }
   std::erase_if(instances, [](const auto& row) { return bool_at(row.internal, "left"); });
-  in_zone.clear();
+  std::map<std::string, std::size_t> in_zone;
   for (const auto& row : instances) in_zone[zone_of(row)]++;
   while (leavers.size() < count && !instances.empty()) {
     const auto most =
@@ -119,8 +111,27 @@ Result<> fit_capacity(Bench& bench, const model::Operation& operation) {
   }
 }
 
+// What an operation that failed before it could start them left half-made is this one's now.
+Result<> adopt_orphans(Bench& bench, const model::Operation& operation,
+                       const std::vector<model::Resource>& instances) {
+  for (const auto& instance : instances) {
+    if (instance.provisioning != "Creating" || instance.operation == operation.id) continue;
+    TRY(bench.model.change(instance.id.subscription, [&](model::Change& change) -> Result<> {
+      auto row = TRY(change.find(instance.id));
+      if (!row || row->provisioning != "Creating") return {};
+      const auto made_by = TRY(change.find_operation(row->operation));
+      if (made_by && made_by->state == model::OperationState::in_progress) return {};
+      row->operation = operation.id;
+      set_path(row->internal, "deed", deed_of(operation, "create_machine"));
+      return change.put(*row);
+    }));
+  }
+  return {};
+}
+
 // Those that are being made are there, or have failed.
 Result<> bring_up_all(Bench& bench, const model::Operation& operation, const model::Resource& set) {
+  TRY(adopt_orphans(bench, operation, TRY(read_instances(bench, set))));
   auto instances = TRY(read_instances(bench, set));
   std::vector<model::Resource> simulated;
   for (const auto& row : instances) {
@@ -151,7 +162,7 @@ Result<Members> read_members(Bench& bench, const model::Operation& operation) {
 }
 
 Result<> update_scale_set(Bench& bench, const model::Operation& operation) {
-  TRY(check_host(bench));
+  TRY(need_host(bench));
   auto set = TRY(read_set(bench, operation));
   if (const auto refused = string_at(set.internal, "refused.message"); !refused.empty()) {
     return fail(arm::error(Kind::conflict, std::string(string_at(set.internal, "refused.code")),
@@ -172,7 +183,7 @@ Result<> update_scale_set(Bench& bench, const model::Operation& operation) {
 }
 
 Result<> act_on_scale_set(Bench& bench, const model::Operation& operation) {
-  TRY(check_host(bench));
+  TRY(need_host(bench));
   const auto set = TRY(read_set(bench, operation));
   std::set<std::string> chosen;
   for (const Json& each : find_path(operation.input, "instances")->get_array()) {
@@ -228,13 +239,14 @@ Result<> delete_scale_set(Bench& bench, const model::Operation& operation) {
       if (bench.ending) return fail(Kind::cancelled, "The server is stopping.");
       TRY(remove_machine(bench, row.id, operation.id));
     }
-  }
-  for (bool more = found.has_value(); more;) {
-    TRY(bench.model.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
-      more = TRY(model::erase_some_rules(change, operation.resource))
-      == model::rules_a_step;
-      return {};
-    }));
+    for (bool more = true; more;) {
+      TRY(bench.model.change(operation.resource.subscription,
+                             [&](model::Change& change) -> Result<> {
+                               more = TRY(model::erase_some_rules(change, operation.resource))
+                               == model::rules_a_step;
+                               return {};
+                             }));
+    }
   }
   return bench.model.change(operation.resource.subscription,
                             [&](model::Change& change) -> Result<> {

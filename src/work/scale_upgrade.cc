@@ -5,9 +5,7 @@
 #include <algorithm>
 
 #include "base/duration.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "os/files.h"
 #include "work/scale_sets.h"
 
 namespace pinaco::work {
@@ -219,6 +217,7 @@ Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
 }
 
 Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
+  TRY(need_host(bench));
   auto guest = TRY(read_guest(bench, operation.resource));
   const auto set_id = arm::ResourceId::parse(string_at(guest.row.internal, "set"));
   if (!set_id) {
