@@ -3,9 +3,7 @@
 # its disk sees it: a line a read, "milliseconds offset length". tools/bench_deploy.sh replays it.
 # Usage: tools/record_boot.sh OUT [tiny|debian]
 #
-# tools/boot_trace.txt is debian's, recorded while others used the machine: 4,375 reads, 119 MB, in
-# 291 s. Its times were divided by 4.55, so that it takes 64 s, as this boot does on a machine of
-# its own (emulated, two processors).
+# tools/boot_trace.txt is debian's: emulated, two processors, on a machine that did nothing else.
 set -euo pipefail
 out=$(realpath "${1:?usage: tools/record_boot.sh OUT [tiny|debian]}")
 kind=${2:-debian}
