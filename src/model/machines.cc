@@ -23,7 +23,7 @@ Result<std::vector<Resource>> list_machines(const View& view, const std::string&
 }
 
 Result<std::vector<Resource>> list_instances(const View& view, const Resource& set) {
-  if (string_at(set.properties, "orchestrationMode") != "Flexible") {
+  if (!is_flexible(set)) {
     return view.list_all(set.id.child("virtualMachines", ""));
   }
   auto machines = TRY(view.list_all({.subscription = view.subscription(),
@@ -53,6 +53,10 @@ Result<bool> preempt(Change& change, const Resource& row) {
   running->error_message = "The operation has been preempted by a more recent operation.";
   TRY(change.put_operation(*running));
   return true;
+}
+
+bool is_flexible(const Resource& set) {
+  return string_at(set.properties, "orchestrationMode") == "Flexible";
 }
 
 bool has_latest_model(const Resource& set, const Resource& instance) {

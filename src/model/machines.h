@@ -20,6 +20,7 @@ Result<std::vector<Resource>> list_machines(const View& view, const std::string&
 // The members of a scale set, those that are being deleted among them.
 Result<std::vector<Resource>> list_instances(const View& view, const Resource& set);
 bool is_instance(const arm::ResourceId& id);  // of a uniform set
+bool is_flexible(const Resource& set);        // else uniform
 // Whether an instance is what its set's model says now, of the version that it means now.
 bool has_latest_model(const Resource& set, const Resource& instance);
 

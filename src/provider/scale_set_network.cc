@@ -94,7 +94,7 @@ Result<> prepare_membership(Draft& draft) {
         "virtualMachineScaleSet.id",
         "A virtual machine and its scale set must be in the same resource group."));
   }
-  if (!is_flexible(*set)) {
+  if (!model::is_flexible(*set)) {
     return fail(arm::error(
         Kind::conflict, "OperationNotAllowed",
         fmt::format(

@@ -232,7 +232,7 @@ Result<> prepare(Draft& draft) {
     }
   }
   TRY(check_upgrade_policy(properties));
-  const bool flexible = is_flexible(draft.wanted);
+  const bool flexible = model::is_flexible(draft.wanted);
   keep_one_image(draft);
   const auto capacity = TRY(capacity_of(draft));
   const std::int64_t before = fresh ? 0 : int_at(draft.current->sku, "capacity");
@@ -294,10 +294,6 @@ constexpr Action actions[] = {
 };
 
 }  // namespace
-
-bool is_flexible(const model::Resource& set) {
-  return string_at(set.properties, "orchestrationMode") == "Flexible";
-}
 
 const ResourceType scale_sets{
     .provider = "Microsoft.Compute",

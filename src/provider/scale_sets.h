@@ -21,8 +21,6 @@ inline constexpr std::int64_t instances_max = 1000;
 inline constexpr std::int64_t instances_of_managed_image_max = 600;
 inline constexpr std::int64_t instances_of_one_group_max = 100;
 
-bool is_flexible(const model::Resource& set);
-
 // scale_set_model.cc: works the model out, or keeps the one there is when nothing changed and no
 // instance is to be made. Completes the profile and takes what is secret out of it.
 Result<> prepare_model(Draft& draft, const MachineSize& size, std::int64_t capacity, bool grows);

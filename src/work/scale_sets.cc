@@ -231,7 +231,7 @@ Result<> delete_scale_set(Bench& bench, const model::Operation& operation) {
       if (marked.error().kind == Kind::busy) return fail(later(marked.error().message));
       return marked;
     }
-    if (string_at(found->properties, "orchestrationMode") != "Flexible") {
+    if (!model::is_flexible(*found)) {
       TRY(remove_instances(bench, instances, operation.id));
       instances.clear();
     }

@@ -45,7 +45,7 @@ class Stamp {
   Stamp(Bench& bench, model::Change& change, const model::Operation& operation,
         model::Resource& set)
       : bench_(bench), change_(change), operation_(operation), set_(set) {
-    flexible_ = string_at(set.properties, "orchestrationMode") == "Flexible";
+    flexible_ = model::is_flexible(set);
   }
 
   Result<> make(Addresses& addresses) {
