@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "provider/galleries.h"
+#include "provider/machine_members.h"
 #include "provider/schema.h"
 
 namespace pinaco::provider {
@@ -14,13 +15,9 @@ namespace {
 using enum Shape;
 using enum Access;
 
-constexpr std::string_view caching = "None|ReadOnly|ReadWrite";
 constexpr std::size_t sets_max = 2500;  // of a subscription in a region
 
-#define PROFILE "virtualMachineProfile."
-#define DISK PROFILE "storageProfile.osDisk."
-#define DATA PROFILE "storageProfile.dataDisks[]."
-constexpr Member members[] = {
+constexpr Member own[] = {
     {"orchestrationMode", text, fixed, "2020-12-01", "Uniform|Flexible"},
     {"singlePlacementGroup", boolean, changeable},
     {"overprovision", boolean, changeable},
@@ -54,83 +51,21 @@ constexpr Member members[] = {
     {"spotRestorePolicy", free, changeable},
     {"priorityMixPolicy", free, changeable},
     {"virtualMachineProfile", object, changeable},
-    {PROFILE "osProfile", object, changeable},
-    {PROFILE "osProfile.computerNamePrefix", text, changeable},
-    {PROFILE "osProfile.adminUsername", text, changeable},
-    {PROFILE "osProfile.adminPassword", text, changeable},
-    {PROFILE "osProfile.customData", free, changeable},
-    {PROFILE "osProfile.secrets", list, changeable},
-    {PROFILE "osProfile.secrets[]", free, changeable},
-    {PROFILE "osProfile.allowExtensionOperations", boolean, changeable},
-    {PROFILE "osProfile.requireGuestProvisionSignal", boolean, changeable},
-    {PROFILE "osProfile.linuxConfiguration", object, changeable},
-    {PROFILE "osProfile.linuxConfiguration.disablePasswordAuthentication", boolean, changeable},
-    {PROFILE "osProfile.linuxConfiguration.provisionVMAgent", boolean, changeable},
-    {PROFILE "osProfile.linuxConfiguration.enableVMAgentPlatformUpdates", boolean, changeable},
-    {PROFILE "osProfile.linuxConfiguration.patchSettings", free, changeable},
-    {PROFILE "osProfile.linuxConfiguration.ssh", object, changeable},
-    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys", list, changeable},
-    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys[]", object, changeable},
-    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys[].path", text, changeable},
-    {PROFILE "osProfile.linuxConfiguration.ssh.publicKeys[].keyData", text, changeable},
-    {PROFILE "osProfile.windowsConfiguration", free, changeable},
-    {PROFILE "storageProfile", object, changeable},
-    {PROFILE "storageProfile.imageReference", object, changeable},
-    {PROFILE "storageProfile.imageReference.id", text, changeable},
-    {PROFILE "storageProfile.imageReference.publisher", text, changeable},
-    {PROFILE "storageProfile.imageReference.offer", text, changeable},
-    {PROFILE "storageProfile.imageReference.sku", text, changeable},
-    {PROFILE "storageProfile.imageReference.version", text, changeable},
-    {PROFILE "storageProfile.imageReference.exactVersion", text, read_only},
-    {PROFILE "storageProfile.imageReference.sharedGalleryImageId", text, changeable, "2021-07-01"},
-    {PROFILE "storageProfile.imageReference.communityGalleryImageId", text, changeable,
-     "2021-11-01"},
-    {PROFILE "storageProfile.osDisk", object, changeable},
-    {DISK "name", text, changeable},
-    {DISK "osType", text, changeable, "", "Windows|Linux"},
-    {DISK "createOption", text, changeable, "", "FromImage|Empty|Attach"},
-    {DISK "caching", text, changeable, "", caching},
-    {DISK "diskSizeGB", number, changeable},
-    {DISK "deleteOption", text, changeable, "", "Delete|Detach"},
-    {DISK "writeAcceleratorEnabled", boolean, changeable},
-    {DISK "managedDisk", object, changeable},
-    {DISK "managedDisk.storageAccountType", text, changeable},
-    {PROFILE "storageProfile.dataDisks", list, changeable},
-    {PROFILE "storageProfile.dataDisks[]", object, changeable},
-    {DATA "lun", number, changeable},
-    {DATA "name", text, changeable},
-    {DATA "createOption", text, changeable, "", "FromImage|Empty|Attach"},
-    {DATA "caching", text, changeable, "", caching},
-    {DATA "diskSizeGB", number, changeable},
-    {DATA "deleteOption", text, changeable, "", "Delete|Detach"},
-    {DATA "writeAcceleratorEnabled", boolean, changeable},
-    {DATA "managedDisk", object, changeable},
-    {DATA "managedDisk.storageAccountType", text, changeable},
-    {PROFILE "storageProfile.diskControllerType", text, changeable},
-    {PROFILE "networkProfile", object, changeable},
-    {PROFILE "networkProfile.networkApiVersion", text, changeable},
-    {PROFILE "networkProfile.networkInterfaceConfigurations", free, changeable},
-    {PROFILE "diagnosticsProfile", object, changeable},
-    {PROFILE "diagnosticsProfile.bootDiagnostics", object, changeable},
-    {PROFILE "diagnosticsProfile.bootDiagnostics.enabled", boolean, changeable},
-    {PROFILE "diagnosticsProfile.bootDiagnostics.storageUri", text, changeable},
-    {PROFILE "licenseType", text, changeable},
-    {PROFILE "priority", text, fixed, "", "Regular|Low|Spot"},
-    {PROFILE "evictionPolicy", text, fixed},
-    {PROFILE "billingProfile", free, changeable},
-    {PROFILE "scheduledEventsProfile", free, changeable},
-    {PROFILE "securityProfile", object, changeable},
-    {PROFILE "securityProfile.encryptionAtHost", boolean, changeable},
-    {PROFILE "userData", free, changeable, "2021-03-01"},
-    {PROFILE "timeCreated", text, read_only},
+    {"virtualMachineProfile.osProfile.computerNamePrefix", text, changeable},
+    {"virtualMachineProfile.storageProfile.osDisk.createOption", text, changeable, "",
+     "FromImage|Empty|Attach"},
+    {"virtualMachineProfile.storageProfile.dataDisks[].createOption", text, changeable, "",
+     "FromImage|Empty|Attach"},
+    {"virtualMachineProfile.networkProfile.networkApiVersion", text, changeable},
+    {"virtualMachineProfile.networkProfile.networkInterfaceConfigurations", free, changeable},
+    {"virtualMachineProfile.scheduledEventsProfile", free, changeable},
+    {"virtualMachineProfile.timeCreated", text, read_only},
     {"uniqueId", text, read_only},
     {"timeCreated", text, read_only, "2021-11-01"},
     {"provisioningState", text, read_only},
 };
-#undef DATA
-#undef DISK
-#undef PROFILE
-constexpr Schema schema{members};
+constexpr MachineTable table("virtualMachineProfile.", own);
+constexpr Schema schema{table.members()};
 
 Result<> check_name(std::string_view name) {
   bool good = !name.empty() && name.size() <= 64;

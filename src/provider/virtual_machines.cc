@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "provider/galleries.h"
+#include "provider/machine_members.h"
 #include "provider/machines.h"
 #include "provider/scale_sets.h"
 #include "provider/schema.h"
@@ -21,69 +22,18 @@ constexpr std::string_view versions_known[] = {
     "2022-03-01", "2022-08-01", "2022-11-01",         "2023-03-01", "2023-07-01", "2023-09-01",
     "2024-03-01", "2024-07-01", "2024-11-01",         "2025-04-01", "2026-03-01", "2026-04-01"};
 
-constexpr std::string_view caching = "None|ReadOnly|ReadWrite";
 constexpr std::string_view options = "Attach|FromImage|Empty|Copy|Restore";
 
-constexpr Member members[] = {
+constexpr Member own[] = {
     {"hardwareProfile", object, changeable},
     {"hardwareProfile.vmSize", text, changeable},
-    {"storageProfile", object, changeable},
-    {"storageProfile.imageReference", object, fixed},
-    {"storageProfile.imageReference.id", text, fixed},
-    {"storageProfile.imageReference.publisher", text, fixed},
-    {"storageProfile.imageReference.offer", text, fixed},
-    {"storageProfile.imageReference.sku", text, fixed},
-    {"storageProfile.imageReference.version", text, fixed},
-    {"storageProfile.imageReference.exactVersion", text, read_only},
-    {"storageProfile.imageReference.sharedGalleryImageId", text, fixed, "2021-07-01"},
-    {"storageProfile.imageReference.communityGalleryImageId", text, fixed, "2021-11-01"},
-    {"storageProfile.osDisk", object, changeable},
-    {"storageProfile.osDisk.osType", text, fixed, "", "Windows|Linux"},
-    {"storageProfile.osDisk.name", text, fixed},
     {"storageProfile.osDisk.createOption", text, fixed, "", options},
-    {"storageProfile.osDisk.caching", text, changeable, "", caching},
-    {"storageProfile.osDisk.diskSizeGB", number, changeable},
-    {"storageProfile.osDisk.deleteOption", text, changeable, "", "Delete|Detach"},
-    {"storageProfile.osDisk.writeAcceleratorEnabled", boolean, changeable},
-    {"storageProfile.osDisk.managedDisk", object, changeable},
     {"storageProfile.osDisk.managedDisk.id", text, changeable},
-    {"storageProfile.osDisk.managedDisk.storageAccountType", text, changeable},
-    {"storageProfile.dataDisks", list, changeable},
-    {"storageProfile.dataDisks[]", object, changeable},
-    {"storageProfile.dataDisks[].lun", number, changeable},
-    {"storageProfile.dataDisks[].name", text, changeable},
     {"storageProfile.dataDisks[].createOption", text, changeable, "", options},
-    {"storageProfile.dataDisks[].caching", text, changeable, "", caching},
-    {"storageProfile.dataDisks[].diskSizeGB", number, changeable},
-    {"storageProfile.dataDisks[].deleteOption", text, changeable, "", "Delete|Detach"},
     {"storageProfile.dataDisks[].detachOption", text, changeable},
     {"storageProfile.dataDisks[].toBeDetached", boolean, changeable},
-    {"storageProfile.dataDisks[].writeAcceleratorEnabled", boolean, changeable},
-    {"storageProfile.dataDisks[].managedDisk", object, changeable},
     {"storageProfile.dataDisks[].managedDisk.id", text, changeable},
-    {"storageProfile.dataDisks[].managedDisk.storageAccountType", text, changeable},
-    {"storageProfile.diskControllerType", text, changeable},
-    {"osProfile", object, changeable},
     {"osProfile.computerName", text, fixed},
-    {"osProfile.adminUsername", text, fixed},
-    {"osProfile.adminPassword", text, changeable},
-    {"osProfile.customData", free, changeable},
-    {"osProfile.secrets", list, changeable},
-    {"osProfile.secrets[]", free, changeable},
-    {"osProfile.allowExtensionOperations", boolean, changeable},
-    {"osProfile.requireGuestProvisionSignal", boolean, changeable},
-    {"osProfile.linuxConfiguration", object, changeable},
-    {"osProfile.linuxConfiguration.disablePasswordAuthentication", boolean, fixed},
-    {"osProfile.linuxConfiguration.provisionVMAgent", boolean, changeable},
-    {"osProfile.linuxConfiguration.enableVMAgentPlatformUpdates", boolean, changeable},
-    {"osProfile.linuxConfiguration.patchSettings", free, changeable},
-    {"osProfile.linuxConfiguration.ssh", object, fixed},
-    {"osProfile.linuxConfiguration.ssh.publicKeys", list, fixed},
-    {"osProfile.linuxConfiguration.ssh.publicKeys[]", object, fixed},
-    {"osProfile.linuxConfiguration.ssh.publicKeys[].path", text, fixed},
-    {"osProfile.linuxConfiguration.ssh.publicKeys[].keyData", text, fixed},
-    {"osProfile.windowsConfiguration", free, changeable},
-    {"networkProfile", object, changeable},
     {"networkProfile.networkInterfaces", list, changeable},
     {"networkProfile.networkInterfaces[]", object, changeable},
     {"networkProfile.networkInterfaces[].id", text, changeable},
@@ -91,30 +41,18 @@ constexpr Member members[] = {
     {"networkProfile.networkInterfaces[].properties.primary", boolean, changeable},
     {"networkProfile.networkInterfaces[].properties.deleteOption", text, changeable, "",
      "Delete|Detach"},
-    {"diagnosticsProfile", object, changeable},
-    {"diagnosticsProfile.bootDiagnostics", object, changeable},
-    {"diagnosticsProfile.bootDiagnostics.enabled", boolean, changeable},
-    {"diagnosticsProfile.bootDiagnostics.storageUri", text, changeable},
     {"availabilitySet", free, fixed},
     {"virtualMachineScaleSet", object, fixed, "2019-03-01"},
     {"virtualMachineScaleSet.id", text, fixed, "2019-03-01"},
-    {"licenseType", text, changeable},
-    {"priority", text, fixed, "", "Regular|Low|Spot"},
-    {"evictionPolicy", text, fixed},
-    {"billingProfile", free, changeable},
     {"additionalCapabilities", free, changeable},
-    {"securityProfile", object, changeable},
-    {"securityProfile.securityType", text, fixed},
-    {"securityProfile.encryptionAtHost", boolean, changeable},
-    {"securityProfile.uefiSettings", free, changeable},
-    {"userData", free, changeable, "2021-03-01"},
     {"extensionsTimeBudget", text, changeable},
     {"vmId", text, read_only},
     {"timeCreated", text, read_only, "2021-11-01"},
     {"instanceView", free, read_only},
     {"provisioningState", text, read_only},
 };
-constexpr Schema schema{members};
+constexpr MachineTable table("", own);
+constexpr Schema schema{table.members()};
 
 }  // namespace
 
