@@ -47,6 +47,16 @@ provider::World world_of(const Config& config) {
   return world;
 }
 
+// The longest first: some lie in others.
+std::vector<std::string> folders_of(const Config& config, const std::string& data) {
+  std::vector<std::string> folders{data, config.machines.folder};
+  for (const auto& region : config.regions) {
+    for (const auto& each : region.stores) folders.push_back(each.path);
+  }
+  std::ranges::sort(folders, std::ranges::greater(), &std::string::size);
+  return folders;
+}
+
 // Two scale sets of the largest kind, and as many data disks.
 constexpr std::size_t machine_disks_max = 4096;
 
@@ -163,7 +173,9 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->depot =
       std::make_unique<work::Depot>(std::move(regions), std::move(uploads), std::move(blobs));
   pinaco->host = TRY(open_host(config, options, pinaco->ending));
-  pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, options.work,
+  auto work = options.work;
+  work.folders = folders_of(config, data);
+  pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, std::move(work),
                                                     pinaco->host.get());
   nbd::ServerOptions nbd;
   nbd.address = config.address;

@@ -17,6 +17,7 @@ Result<> look_at(Bench& bench, const model::Resource& machine) {
     (void)bench.host->hypervisor().resume(id);
     status = TRY(bench.host->hypervisor().status(id));
   }
+  status.trouble = told(bench, std::move(status.trouble));
   if (status.state == machine::State::running && !bench.host->options().simulated) {
     TRY(tell_facts(bench, machine.id));
   }

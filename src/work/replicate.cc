@@ -119,7 +119,7 @@ class Replication {
     if (before != nullptr && string_at(*before, "state") == "Completed") {
       state = before->get_object();
     }
-    state["details"] = error.message;
+    state["details"] = told(bench_, error.message);
     return write_state(target, std::move(state));
   }
 
@@ -156,7 +156,7 @@ Result<> end(Bench& bench, const model::Operation& operation,
         ended.error_message = fmt::format(
             "Replication to all the target regions not completed. The replication job has not "
             "completed at region: '{}'. {}",
-            fmt::join(failed, "', '"), first.message);
+            fmt::join(failed, "', '"), told(bench, first.message));
         return change.put_operation(ended);
       });
 }
@@ -185,6 +185,8 @@ Result<> replicate_version(Bench& bench, const model::Operation& operation) {
                           error.kind == Kind::cancelled;
     if (may_pass && operation.attempts + 1 < bench.options.attempts_max) return fail(error);
     if (error.kind == Kind::cancelled) return fail(error);
+    LOG(warning, "work", "{} was not copied to {}: {}", version.id.text(), targets[i].region,
+        error.message);
     TRY(replication.write_failure(targets[i], error));
     const std::lock_guard lock(mutex);
     if (failed.empty()) first = error;

@@ -48,6 +48,9 @@ Result<> look_after_machines(Bench& bench);
 // not, say after a start of the host, are started.
 Result<> find_machines_again(Bench& bench);
 
+// --- told.cc: an error's message, or what a guest's trouble is, without the server's own paths.
+std::string told(const Bench& bench, std::string message);
+
 // A disk without a byte.
 std::shared_ptr<DiskReader> zero_disk(std::uint64_t size_bytes);
 

@@ -125,7 +125,8 @@ struct WorkerOptions {
   Milliseconds progress_every = Milliseconds(250);
   Milliseconds look_every = Seconds(5);  // after machines
   Seconds sweep_every = Seconds(600);
-  Seconds purge_after = Seconds(600);  // set-aside objects are kept this long
+  Seconds purge_after = Seconds(600);     // set-aside objects are kept this long
+  std::vector<std::string> folders = {};  // of this server: clients are not told what is in them
 };
 
 struct Bench;

@@ -62,7 +62,7 @@ Result<> finish_failed(Bench& bench, const model::Operation& operation, const Er
                               ended.state = model::OperationState::failed;
                               ended.end = change.now();
                               ended.error_code = arm::error_code(error);
-                              ended.error_message = error.message;
+                              ended.error_message = told(bench, error.message);
                               ended.error_target = error.target;
                               return change.put_operation(ended);
                             });
