@@ -53,7 +53,7 @@ Error scope_locked(std::string_view scope, bool deletes, const Lock& lock) {
 Result<> add_rules(const model::View& view, Rules& rules) {
   for (const auto& [name, json] : TRY(view.facts("access/on/"))) {
     if (name.find("/#role/") != std::string::npos) rules.add(assignment_from(json));
-    if (name.find("/#lock/") != std::string::npos) rules.add(lock_from(json));
+    if (name.find(model::lock_mark) != std::string::npos) rules.add(lock_from(json));
   }
   return {};
 }
@@ -308,7 +308,7 @@ Result<> check_locks(const model::View& view, std::string_view scope, bool delet
   }
   if (!deletes) return {};
   for (const auto& [name, json] : TRY(view.facts(model::rules_prefix(own)))) {
-    if (name.find("/#lock/") == std::string::npos) continue;
+    if (name.find(model::lock_mark) == std::string::npos) continue;
     return fail(scope_locked(scope, deletes, lock_from(json)));
   }
   return {};
@@ -379,7 +379,7 @@ Result<std::vector<RoleAssignment>> read_assignments(const model::View& view) {
 Result<std::vector<Lock>> read_locks(const model::View& view) {
   std::vector<Lock> found;
   for (const auto& [name, json] : TRY(view.facts("access/on/"))) {
-    if (name.find("/#lock/") != std::string::npos) found.push_back(lock_from(json));
+    if (name.find(model::lock_mark) != std::string::npos) found.push_back(lock_from(json));
   }
   return found;
 }

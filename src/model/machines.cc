@@ -87,6 +87,28 @@ Result<std::size_t> erase_some_rules(Change& change, const arm::ResourceId& id) 
   return some.size();
 }
 
+Result<bool> is_locked(const View& view, const Resource& machine) {
+  std::vector<arm::ResourceId> ids{machine.id};
+  const auto add = [&](std::string_view text) {
+    if (auto id = arm::ResourceId::parse(text)) ids.push_back(std::move(*id));
+  };
+  if (const Json* os = find_path(machine.properties, "storageProfile.osDisk")) {
+    add(string_at(*os, "managedDisk.id"));
+  }
+  if (const Json* data = find_path(machine.properties, "storageProfile.dataDisks")) {
+    for (const Json& disk : data->get_array()) add(string_at(disk, "managedDisk.id"));
+  }
+  if (const Json* cards = find_path(machine.properties, "networkProfile.networkInterfaces")) {
+    for (const Json& card : cards->get_array()) add(string_at(card, "id"));
+  }
+  for (const auto& id : ids) {
+    for (const auto& [name, json] : TRY(view.facts(rules_prefix(id.key())))) {
+      if (name.find(lock_mark) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
 bool is_instance(const arm::ResourceId& id) {
   return id.types.size() == 2 && iequals(id.types.front(), "virtualMachineScaleSets") &&
          iequals(id.types.back(), "virtualMachines");

@@ -27,6 +27,7 @@ inline constexpr std::size_t page_rows_max = 1000;
 inline constexpr std::string_view access_facts = "access/";
 // What the names of facts about a scope and all below it start with; they go when it is erased.
 std::string rules_prefix(std::string_view scope_key);
+inline constexpr std::string_view lock_mark = "/#lock/";  // in the names of those that are locks
 
 // A resource as remembered: a superset of what any api-version shows.
 struct Resource {

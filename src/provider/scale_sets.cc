@@ -124,6 +124,23 @@ Result<std::int64_t> capacity_of(const Draft& draft) {
   return capacity;
 }
 
+// A set that scales in keeps the instances that are locked, and cannot have fewer than those.
+Result<> check_locked(const Draft& draft, std::int64_t capacity) {
+  std::int64_t locked = 0;
+  for (const auto& row : TRY(model::list_instances(draft.change, *draft.current))) {
+    if (!TRY(model::is_locked(draft.change, row))) continue;
+    if (++locked <= capacity) continue;
+    return fail(arm::error(
+        Kind::conflict, "ScopeLocked",
+        fmt::format("The scale set '{}' cannot scale in to {} because of locks on its instances, "
+                    "such as '{}', on their disks or network interfaces. Please remove a lock and "
+                    "try again.",
+                    draft.wanted.id.text(), capacity, row.id.text()),
+        "sku.capacity"));
+  }
+  return {};
+}
+
 // Of an image, what a PATCH names replaces what named it before.
 void keep_one_image(Draft& draft) {
   const std::string path = "virtualMachineProfile.storageProfile.imageReference";
@@ -171,6 +188,7 @@ Result<> prepare(Draft& draft) {
   keep_one_image(draft);
   const auto capacity = TRY(capacity_of(draft));
   const std::int64_t before = fresh ? 0 : int_at(draft.current->sku, "capacity");
+  if (capacity < before) TRY(check_locked(draft, capacity));
   default_to("singlePlacementGroup", !flexible && capacity <= instances_of_one_group_max);
   default_to("overprovision", false);
   default_to("platformFaultDomainCount", flexible ? 1 : 5);

@@ -82,6 +82,21 @@ Result<> finish_set(Bench& bench, const model::Operation& operation) {
                             });
 }
 
+// Those that no lock keeps: the others stay, as those do that are protected.
+Result<std::vector<model::Resource>> without_locked(Bench& bench,
+                                                    const std::vector<model::Resource>& instances) {
+  std::vector<model::Resource> free;
+  if (instances.empty()) return free;
+  TRY(bench.model.read(instances.front().id.subscription, [&](const model::View& view) -> Result<> {
+    free.clear();
+    for (const auto& row : instances) {
+      if (!TRY(model::is_locked(view, row))) free.push_back(row);
+    }
+    return {};
+  }));
+  return free;
+}
+
 // As many as wanted exist, or go.
 Result<> fit_capacity(Bench& bench, const model::Operation& operation) {
   while (true) {
@@ -94,7 +109,9 @@ Result<> fit_capacity(Bench& bench, const model::Operation& operation) {
     std::vector<model::Resource> going;
     std::ranges::copy_if(instances, std::back_inserter(going), is_going);
     if (live > capacity) {
-      for (auto& row : choose_leavers(set, instances, static_cast<std::size_t>(live - capacity))) {
+      auto free = TRY(without_locked(bench, instances));
+      for (auto& row :
+           choose_leavers(set, std::move(free), static_cast<std::size_t>(live - capacity))) {
         going.push_back(std::move(row));
       }
     }
