@@ -195,8 +195,7 @@ Result<> free_disk(Bench& bench, const arm::ResourceId& id, const arm::ResourceI
     auto row = TRY(change.find(id));
     if (!is_ours(row)) return {};
     if (erase) return change.erase(id);
-    erase_path(row->internal, "machine");
-    erase_path(row->internal, "managedBy");
+    for (const char* owned : {"machine", "managedBy", "set"}) erase_path(row->internal, owned);
     set_path(row->properties, "diskState", "Unattached");
     return change.put(*row);
   }));

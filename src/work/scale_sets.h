@@ -5,6 +5,8 @@
 // the next step and comes again until nothing is left to do.
 #pragma once
 
+#include <set>
+
 #include "work/guests.h"
 
 namespace pinaco::work {
@@ -19,6 +21,26 @@ Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operat
 Result<> start_simulated(Bench& bench, const model::Operation& operation,
                          const std::vector<model::Resource>& instances);
 
+// What an instance has of its own, as it is stamped or renewed: from the set's model.
+// Where private addresses come from, within one transaction.
+struct Addresses {
+  Ipv4Network network;
+  std::set<std::uint32_t> taken;
+  std::uint32_t from = 0;
+};
+Result<Addresses> addresses_of(const model::View& view, const model::Resource& set);
+Result<std::string> take_address(Addresses& addresses, const model::Resource& set);
+std::string slot_of(const Json& data_disk);  // of a storageProfile: "lun0"
+// The row of a disk; `modelled` is the model's entry, `shown` becomes that in the machine's
+// storageProfile, which is the `place`th.
+Result<> put_disk(Bench& bench, model::Change& change, const model::Resource& set,
+                  const model::Resource& machine, const Json& modelled, std::size_t place,
+                  Json& shown);
+// The row of a public address; its number comes when the machine starts. The id.
+Result<std::string> put_address(model::Change& change, const model::Resource& set,
+                                const arm::ResourceId& card, const std::string& configuration,
+                                const std::string& suffix);
+
 // scale_deeds.cc: starts `task` on each that has not had it by this operation, and comes again
 // until all have ended it. The first failure is the answer, once all have ended.
 struct Deed {
@@ -31,7 +53,8 @@ std::string deed_of(const model::Operation& operation, std::string_view task);
 Result<> do_to_each(Bench& bench, const model::Operation& operation,
                     const std::vector<model::Resource>& instances, const Deed& deed);
 
-// scale_upgrade.cc: brings instances to the set's model, all at once or in batches.
+// scale_upgrade.cc: brings instances to the set's model, all at once or in batches. One is renewed
+// by its own operation, reimage_machine() in scale_renew.cc.
 Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
                            const model::Resource& set, bool rolling);
 

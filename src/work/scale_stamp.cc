@@ -24,22 +24,6 @@ std::string base36(std::int64_t number, std::size_t width) {
   return text;
 }
 
-// Where the addresses of new instances come from, within one transaction.
-struct Addresses {
-  Ipv4Network network;
-  std::set<std::uint32_t> taken;
-  std::uint32_t from = 0;
-};
-
-Result<Addresses> addresses_of(const model::View& view, const model::Resource& set) {
-  const auto id = TRY(arm::ResourceId::parse(string_at(set.internal, "model.card.subnet")));
-  const auto subnet = TRY(view.get(id));
-  const auto network = parse_ipv4_network(model::subnet_prefix(subnet));
-  if (!network) return fail(Kind::corrupt, "The subnet has no prefix.");
-  auto taken = TRY(model::addresses_in(view, id, set.id));
-  return Addresses{.network = *network, .taken = std::move(taken)};
-}
-
 class Stamp {
  public:
   Stamp(Bench& bench, model::Change& change, const model::Operation& operation,
@@ -64,7 +48,7 @@ class Stamp {
       set_path(machine_.properties, "virtualMachineScaleSet.id", set_.id.text());
     }
     fill(number);
-    TRY(put_disks(number));
+    TRY(put_disks());
     TRY(put_card(addresses, suffix));
     if (bench_.host->options().simulated) {
       machine_.operation = operation_.id;
@@ -116,51 +100,23 @@ class Stamp {
     set_path(internal, "instanceId", std::to_string(number));
   }
 
-  Result<> put_disks(std::int64_t number) {
-    const std::string stem =
-        flexible_ ? name_ : fmt::format("{}_{}_{}", set_.id.name(), set_.id.name(), number);
+  Result<> put_disks() {
     JsonArray data;
     if (const Json* list = find_path(machine_.properties, "storageProfile.dataDisks")) {
       data = list->get_array();
     }
     for (const Json& each : find_path(set_.internal, "model.disks")->get_array()) {
       const std::string slot(string_at(each, "slot"));
-      auto disk = TRY(model::resource_from(*find_path(each, "row")));
-      const auto hex = change_.random().hex(16);
-      Json* shown = nullptr;
       if (slot == "os") {
-        disk.id.names = {fmt::format("{}_OsDisk_1_{}", stem.substr(0, 38), hex)};
-      } else {
-        std::size_t at = 0;
-        while (at < data.size() && fmt::format("lun{}", int_at(data[at], "lun")) != slot) at++;
-        if (at == data.size()) return fail(Kind::corrupt, "The model has a disk without a place.");
-        shown = &data[at];
-        disk.id.names = {fmt::format("{}_disk{}_{}", stem.substr(0, 38), at + 2, hex)};
-      }
-      const auto unique = change_.random().uuid();
-      disk.created = change_.now();
-      disk.tags = machine_.tags;
-      disk.zones = machine_.zones;
-      set_path(disk.properties, "uniqueId", unique);
-      set_path(disk.properties, "timeCreated", to_iso8601(change_.now()));
-      set_path(disk.properties, "diskState", "Attached");
-      set_path(disk.internal, "machine", JsonObject{{"id", machine_.id.text()}, {"slot", slot}});
-      set_path(disk.internal, "managedBy", machine_.id.text());
-      set_path(disk.internal, "overlays",
-               JsonArray{Json(bench_.host->new_overlay_path(unique, change_.random()))});
-      TRY(change_.put(disk));
-      const auto show = [&](Json& entry) {
-        set_path(entry, "name", disk.id.name());
-        set_path(entry, "managedDisk.id", disk.id.text());
-        set_path(entry, "deleteOption", "Delete");
-      };
-      if (shown != nullptr) {
-        show(*shown);
-      } else {
         Json os = *find_path(machine_.properties, "storageProfile.osDisk");
-        show(os);
+        TRY(put_disk(bench_, change_, set_, machine_, each, 1, os));
         set_path(machine_.properties, "storageProfile.osDisk", std::move(os));
+        continue;
       }
+      std::size_t at = 0;
+      while (at < data.size() && slot_of(data[at]) != slot) at++;
+      if (at == data.size()) return fail(Kind::corrupt, "The model has a disk without a place.");
+      TRY(put_disk(bench_, change_, set_, machine_, each, at + 2, data[at]));
     }
     set_path(machine_.properties, "storageProfile.dataDisks", std::move(data));
     return {};
@@ -168,17 +124,7 @@ class Stamp {
 
   Result<> put_card(Addresses& addresses, const std::string& suffix) {
     const Json& model = *find_path(set_.internal, "model.card");
-    const auto private_address =
-        model::free_address(addresses.network, addresses.taken, addresses.from);
-    if (!private_address) {
-      return fail(arm::error(
-          Kind::conflict, "SubnetIsFull",
-          fmt::format("Subnet {} does not have enough capacity for the instances of the scale set "
-                      "{}. Make it larger, or lower sku.capacity.",
-                      string_at(model, "subnet"), set_.id.name())));
-    }
-    addresses.taken.insert(*private_address);
-    addresses.from = *private_address + 1;
+    const auto private_address = TRY(take_address(addresses, set_));
     const std::string name(string_at(model, "name"));
     model::Resource card{.id = machine_.id, .location = set_.location, .created = change_.now()};
     if (flexible_) {
@@ -190,14 +136,14 @@ class Stamp {
     }
     const std::string configuration(string_at(model, "configuration"));
     const auto within = fmt::format("{}/ipConfigurations/{}", card.id.text(), configuration);
-    JsonObject address{{"privateIPAddress", to_ipv4(*private_address)},
+    JsonObject address{{"privateIPAddress", private_address},
                        {"privateIPAllocationMethod", "Dynamic"},
                        {"privateIPAddressVersion", "IPv4"},
                        {"primary", true},
                        {"subnet", JsonObject{{"id", string_at(model, "subnet")}}},
                        {"provisioningState", "Succeeded"}};
-    if (const auto wanted = string_at(model, "address"); !wanted.empty()) {
-      const auto row = TRY(put_address(card.id, within, std::string(wanted), suffix));
+    if (!string_at(model, "address").empty()) {
+      const auto row = TRY(put_address(change_, set_, card.id, within, suffix));
       address["publicIPAddress"] = JsonObject{{"id", row}};
     }
     const auto digits = change_.random().hex(3);
@@ -225,29 +171,6 @@ class Stamp {
     return {};
   }
 
-  // Its number comes when the machine starts.
-  Result<std::string> put_address(const arm::ResourceId& card, const std::string& configuration,
-                                  const std::string& name, const std::string& suffix) {
-    model::Resource address{.id = card, .location = set_.location, .created = change_.now()};
-    if (flexible_) {
-      address.id.types = {"publicIPAddresses"};
-      address.id.names = {fmt::format("{}-{}", name, suffix)};
-    } else {
-      const auto slash = configuration.rfind('/');
-      address.id = card.child("ipConfigurations", configuration.substr(slash + 1))
-                       .child("publicIPAddresses", name);
-    }
-    address.properties = JsonObject{{"publicIPAllocationMethod", "Dynamic"},
-                                    {"publicIPAddressVersion", "IPv4"},
-                                    {"idleTimeoutInMinutes", 4},
-                                    {"resourceGuid", change_.random().uuid()},
-                                    {"ipConfiguration", JsonObject{{"id", configuration}}}};
-    set_path(address.internal, "created", true);
-    set_path(address.internal, "set", set_.id.text());  // it goes with its machine
-    TRY(change_.put(address));
-    return address.id.text();
-  }
-
   Bench& bench_;
   model::Change& change_;
   const model::Operation& operation_;
@@ -258,6 +181,86 @@ class Stamp {
 };
 
 }  // namespace
+
+Result<Addresses> addresses_of(const model::View& view, const model::Resource& set) {
+  const auto id = TRY(arm::ResourceId::parse(string_at(set.internal, "model.card.subnet")));
+  const auto subnet = TRY(view.get(id));
+  const auto network = parse_ipv4_network(model::subnet_prefix(subnet));
+  if (!network) return fail(Kind::corrupt, "The subnet has no prefix.");
+  auto taken = TRY(model::addresses_in(view, id, set.id));
+  return Addresses{.network = *network, .taken = std::move(taken)};
+}
+
+Result<std::string> take_address(Addresses& addresses, const model::Resource& set) {
+  const auto address = model::free_address(addresses.network, addresses.taken, addresses.from);
+  if (!address) {
+    return fail(arm::error(
+        Kind::conflict, "SubnetIsFull",
+        fmt::format("Subnet {} does not have enough capacity for the instances of the scale set "
+                    "{}. Make it larger, or lower sku.capacity.",
+                    string_at(set.internal, "model.card.subnet"), set.id.name())));
+  }
+  addresses.taken.insert(*address);
+  addresses.from = *address + 1;
+  return to_ipv4(*address);
+}
+
+std::string slot_of(const Json& data_disk) {
+  return fmt::format("lun{}", int_at(data_disk, "lun"));
+}
+
+Result<> put_disk(Bench& bench, model::Change& change, const model::Resource& set,
+                  const model::Resource& machine, const Json& modelled, std::size_t place,
+                  Json& shown) {
+  const std::string slot(string_at(modelled, "slot"));
+  const auto stem = model::is_instance(machine.id)
+                        ? fmt::format("{}_{}_{}", set.id.name(), set.id.name(), machine.id.name())
+                        : machine.id.name();
+  auto disk = TRY(model::resource_from(*find_path(modelled, "row")));
+  disk.id.names = {fmt::format("{}_{}{}_{}", stem.substr(0, 38), slot == "os" ? "OsDisk_" : "disk",
+                               place, change.random().hex(16))};
+  const auto unique = change.random().uuid();
+  disk.created = change.now();
+  disk.tags = machine.tags;
+  disk.zones = machine.zones;
+  set_path(disk.properties, "uniqueId", unique);
+  set_path(disk.properties, "timeCreated", to_iso8601(change.now()));
+  set_path(disk.properties, "diskState", "Attached");
+  set_path(disk.internal, "machine", JsonObject{{"id", machine.id.text()}, {"slot", slot}});
+  set_path(disk.internal, "managedBy", machine.id.text());
+  set_path(disk.internal, "set", set.id.text());  // it goes when the set's model has it no more
+  set_path(disk.internal, "overlays",
+           JsonArray{Json(bench.host->new_overlay_path(unique, change.random()))});
+  TRY(change.put(disk));
+  set_path(shown, "name", disk.id.name());
+  set_path(shown, "managedDisk.id", disk.id.text());
+  set_path(shown, "deleteOption", "Delete");
+  return {};
+}
+
+Result<std::string> put_address(model::Change& change, const model::Resource& set,
+                                const arm::ResourceId& card, const std::string& configuration,
+                                const std::string& suffix) {
+  const std::string name(string_at(set.internal, "model.card.address"));
+  model::Resource address{.id = card, .location = set.location, .created = change.now()};
+  if (model::is_flexible(set)) {
+    address.id.types = {"publicIPAddresses"};
+    address.id.names = {fmt::format("{}-{}", name, suffix)};
+  } else {
+    const auto slash = configuration.rfind('/');
+    address.id = card.child("ipConfigurations", configuration.substr(slash + 1))
+                     .child("publicIPAddresses", name);
+  }
+  address.properties = JsonObject{{"publicIPAllocationMethod", "Dynamic"},
+                                  {"publicIPAddressVersion", "IPv4"},
+                                  {"idleTimeoutInMinutes", 4},
+                                  {"resourceGuid", change.random().uuid()},
+                                  {"ipConfiguration", JsonObject{{"id", configuration}}}};
+  set_path(address.internal, "created", true);
+  set_path(address.internal, "set", set.id.text());  // it goes with its machine
+  TRY(change.put(address));
+  return address.id.text();
+}
 
 Result<std::size_t> stamp_instances(Bench& bench, const model::Operation& operation,
                                     std::size_t wanted, std::int64_t capacity) {

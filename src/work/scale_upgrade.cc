@@ -122,84 +122,6 @@ Result<> roll(Bench& bench, const model::Operation& operation, const model::Reso
   return do_to_each(bench, operation, waiting, deed);
 }
 
-// The rows of an instance as its set's model has them now, with the disks as the image left them.
-Result<> renew_rows(Bench& bench, const model::Operation& operation, const Guest& guest,
-                    const model::Resource& set, bool all) {
-  const auto model = TRY(model::resource_from(*find_path(set.internal, "model.machine")));
-  return bench.model.change(set.id.subscription, [&](model::Change& change) -> Result<> {
-    auto row = TRY(change.get(guest.row.id));
-    if (row.operation != operation.id) return fail(Kind::cancelled, "It was taken over.");
-    for (const char* member : {"hardwareProfile", "storageProfile.imageReference"}) {
-      if (const Json* value = find_path(model.properties, member)) {
-        set_path(row.properties, member, *value);
-      }
-    }
-    if (const Json* profile = find_path(model.properties, "osProfile")) {
-      Json mine = *profile;
-      set_path(mine, "computerName", string_at(row.properties, "osProfile.computerName"));
-      set_path(row.properties, "osProfile", std::move(mine));
-    }
-    for (const char* member : {"os", "size", "provisioning"}) {
-      if (const Json* value = find_path(model.internal, member)) {
-        set_path(row.internal, member, *value);
-      }
-    }
-    for (const char* gone : {"provisioned", "agent", "told", "trouble"}) {
-      erase_path(row.internal, gone);
-    }
-    set_path(row.internal, "model", int_at(set.internal, "model.number"));
-    set_path(row.internal, "renewed", operation.id);
-    if (row.sku.is_object()) set_path(row.sku, "name", string_at(set.sku, "name"));
-    if (const Json* diagnostics =
-            find_path(set.properties, "virtualMachineProfile.diagnosticsProfile")) {
-      set_path(row.properties, "diagnosticsProfile", *diagnostics);
-    }
-    for (const char* member : {"caching", "diskSizeGB"}) {
-      const auto path = fmt::format("storageProfile.osDisk.{}", member);
-      if (const Json* value = find_path(model.properties, path)) {
-        set_path(row.properties, path, *value);
-      }
-    }
-    if (guest.card) {
-      auto card = TRY(change.get(guest.card->id));
-      const auto group = string_at(set.internal, "model.card.group");
-      if (group.empty()) {
-        erase_path(card.properties, "networkSecurityGroup");
-      } else {
-        set_path(card.properties, "networkSecurityGroup.id", group);
-      }
-      TRY(change.put(card));
-    }
-    for (const Json& each : find_path(set.internal, "model.disks")->get_array()) {
-      const auto slot = string_at(each, "slot");
-      if (slot != "os" && !all) continue;
-      const auto wanted = TRY(model::resource_from(*find_path(each, "row")));
-      for (const auto& held : guest.disks) {
-        if (held.slot != slot) continue;
-        auto disk = TRY(change.get(held.row.id));
-        const auto unique = change.random().uuid();
-        set_path(disk.properties, "uniqueId", unique);
-        for (const char* member : {"diskSizeGB", "diskSizeBytes", "creationData"}) {
-          if (const Json* value = find_path(wanted.properties, member)) {
-            set_path(disk.properties, member, *value);
-          }
-        }
-        set_path(disk.properties, "diskState", "Attached");
-        set_path(disk.internal, "image", string_at(wanted.internal, "image"));
-        if (const Json* content = find_path(wanted.internal, "content")) {
-          set_path(disk.internal, "content", *content);
-        } else {
-          erase_path(disk.internal, "content");
-        }
-        set_path(disk.internal, "overlays",
-                 JsonArray{Json(bench.host->new_overlay_path(unique, change.random()))});
-        TRY(change.put(disk));
-      }
-    }
-    return change.put(row);
-  });
-}
-
 }  // namespace
 
 Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
@@ -214,42 +136,6 @@ Result<> upgrade_instances(Bench& bench, const model::Operation& operation,
   });
   return do_to_each(bench, operation, instances,
                     {.task = "reimage_machine", .input = JsonObject{{"onlyOld", true}}});
-}
-
-Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
-  TRY(need_host(bench));
-  auto guest = TRY(read_guest(bench, operation.resource));
-  const auto set_id = arm::ResourceId::parse(string_at(guest.row.internal, "set"));
-  if (!set_id) {
-    return fail(arm::error(Kind::conflict, "OperationNotAllowed",
-                           fmt::format("'{}' was not made by a scale set and has no model to go "
-                                       "back to.",
-                                       name_of(guest.row))));
-  }
-  if (string_at(guest.row.internal, "renewed") != operation.id) {
-    const auto set = TRY(bench.model.get(*set_id));
-    if (find_path(set.internal, "model.machine") == nullptr) {
-      return fail(arm::error(
-          Kind::conflict, "OperationNotAllowed",
-          fmt::format("The scale set '{}' has no virtualMachineProfile.", set.id.name())));
-    }
-    const bool all = bool_at(operation.input, "all");
-    if (!bool_at(operation.input, "onlyOld") || is_old(set, guest.row)) {
-      const auto held = bench.host->lock(guest.id);
-      if (TRY(bench.model.get(operation.resource)).operation != operation.id) {
-        return fail(Kind::cancelled, "Another operation took the instance over.");
-      }
-      // With its console and firmware variables: a new machine has none.
-      TRY(bench.host->hypervisor().remove(guest.id));
-      guest = TRY(read_guest(bench, operation.resource));
-      TRY(renew_rows(bench, operation, guest, set, all));
-      for (const auto& disk : guest.disks) {
-        if (disk.slot != "os" && !all) continue;
-        TRY(drop_writes(bench, disk.row));
-      }
-    }
-  }
-  return bring_up(bench, operation);
 }
 
 }  // namespace pinaco::work
