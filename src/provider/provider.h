@@ -83,6 +83,8 @@ struct Call {
   const World& world;
   const access::Access& access;
   std::string base_url = {};  // "https://host:port", as the client used it
+  // What lies above the rows that a list shows: read once for all of them.
+  const model::Resource* above = nullptr;
   // The signed link of a grant (beginGetAccess), given its subscription and id.
   std::function<std::string(std::string_view subscription, std::string_view grant)> sign = {};
 

@@ -72,8 +72,13 @@ void show_instance(const Call& call, const model::Resource& instance, JsonObject
   if (expand != call.query.end() && iequals(expand->second, "instanceView")) {
     properties["instanceView"] = instance_view_of(instance);
   }
-  if (const auto set = call.model.find(instance.id.parent()); set && *set) {
-    properties["latestModelApplied"] = model::has_latest_model(**set, instance);
+  std::optional<model::Resource> set;
+  if (call.above == nullptr) {
+    if (auto found = call.model.find(instance.id.parent())) set = std::move(*found);
+  }
+  const model::Resource* above = set ? &*set : call.above;
+  if (above != nullptr) {
+    properties["latestModelApplied"] = model::has_latest_model(*above, instance);
   }
 }
 

@@ -316,8 +316,12 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
     if (!call.id.group.empty() && !TRY(view.find(call.id.group_id()))) {
       return fail(arm::group_not_found(call.id.group));
     }
-    if (call.id.types.size() > 1 && !TRY(view.find(call.id.parent()))) {
-      return fail(arm::parent_not_found(call.id.parent()));
+    Call here = call;
+    std::optional<model::Resource> above;
+    if (call.id.types.size() > 1) {
+      above = TRY(view.find(call.id.parent()));
+      if (!above) return fail(arm::parent_not_found(call.id.parent()));
+      here.above = &*above;
     }
     // Pages are filled with what the caller may read, so that a page says nothing about the rest.
     JsonArray rows;
@@ -325,7 +329,7 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
     do {
       const auto page = TRY(view.list(call.id, from, rows_max - rows.size()));
       for (const auto& row : page.rows) {
-        if (TRY(call.may_read(row.id))) rows.push_back(show(type, call, row));
+        if (TRY(call.may_read(row.id))) rows.push_back(show(type, here, row));
       }
       from = page.next;
     } while (!from.empty() && rows.size() < rows_max);
