@@ -262,6 +262,31 @@ Result<> prepare_version(Draft& draft) {
   return {};
 }
 
+// The data disks of an image stay those that it was made with. Other changes of them are found by
+// the schema.
+Result<> check_data_disks(const Call& call, const model::Resource& current) {
+  constexpr const char* path = "storageProfile.dataDiskImages";
+  const Json* said = find_path(call.body, fmt::format("properties.{}", path));
+  if (said == nullptr || !said->is_array()) return {};
+  std::set<std::int64_t> luns;
+  if (const Json* known = find_path(current.properties, path)) {
+    for (const Json& each : known->get_array()) luns.insert(int_at(each, "lun"));
+  }
+  for (const Json& each : said->get_array()) {
+    const Json* lun = find_path(each, "lun");
+    if (lun == nullptr || lun->is_null()) continue;
+    // As the schema reads it, also a text.
+    const auto number =
+        lun->is_string() ? parse_int(lun->get_string(), 0, 63) : int_at(each, "lun", -1);
+    if (number && luns.contains(*number)) continue;
+    return fail(arm::error(Kind::conflict, "PropertyChangeNotAllowed",
+                           "Adding new Data Disks or changing the LUN of a Data Disk in an "
+                           "existing Image is not allowed.",
+                           fmt::format("galleryImageVersion.properties.{}", path)));
+  }
+  return {};
+}
+
 Result<> remove_version(const Call& call, model::Change& change, const model::Resource& version) {
   static_cast<void>(call);
   const auto until =
@@ -344,6 +369,7 @@ const ResourceType image_versions{
     .removing = remove_version,
     .show = show_version,
     .actions = {},
+    .changing = check_data_disks,
 };
 
 }  // namespace pinaco::provider

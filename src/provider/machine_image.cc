@@ -105,6 +105,12 @@ Result<Json> contents_of_machine(const Draft& draft, const model::Resource& mach
     const auto id = TRY(arm::ResourceId::parse(string_at(disk, "managedDisk.id")));
     const auto row = TRY(draft.find_linked(id));
     if (!row) return fail(arm::resource_not_found(id));
+    if (iequals(string_at(row->sku, "name"), "UltraSSD_LRS")) {
+      return fail(arm::error(Kind::invalid, "BadRequest",
+                             fmt::format("Source virtual machine {} cannot contain disk ['{}'] "
+                                         "stored in an UltraSSD account type.",
+                                         machine.id.text(), row->id.text())));
+    }
     Json content = TRY(content_of_disk(*row));
     set_path(content, "role", role);
     if (role[0] == 'd') set_path(content, "lun", int_at(disk, "lun"));

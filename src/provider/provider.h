@@ -147,6 +147,8 @@ struct ResourceType {
   Result<std::unique_lock<std::mutex>> (*claim)(const Call& call) = nullptr;
   // A claim whose resource was refused is given back, with the lock still held.
   void (*unclaim)(const Call& call) = nullptr;
+  // Before what is said is compared with what is there: refuses a change with words of its own.
+  Result<> (*changing)(const Call& call, const model::Resource& current) = nullptr;
 };
 
 // A PUT or PATCH on its way to becoming a row.

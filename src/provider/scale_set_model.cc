@@ -24,7 +24,7 @@ std::string in_profile(std::string_view path) {
 Json request_of(const Draft& draft, const MachineSize& size) {
   const Json& profile = *find_path(draft.wanted.properties, profile_path);
   Json request = JsonObject{{"hardwareProfile", JsonObject{{"vmSize", size.name}}}};
-  for (const char* member : {"storageProfile", "osProfile", "userData"}) {
+  for (const char* member : {"storageProfile", "osProfile", "securityProfile", "userData"}) {
     if (const Json* said = find_path(profile, member)) set_path(request, member, *said);
   }
   if (find_path(request, "osProfile") != nullptr) {

@@ -153,6 +153,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   }
   const Update update = fresh ? Update::create : patch ? Update::merge : Update::replace;
   const Json before = fresh ? Json(nullptr) : Json(current->properties);
+  if (!fresh && type.changing != nullptr) TRY(type.changing(call, *current));
   wanted.properties = TRY(accept(*type.schema, type.label, call.api_version,
                                  member_or_null(envelope, "properties"), before, update));
   const Json tags = member_or_null(envelope, "tags");

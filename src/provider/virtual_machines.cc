@@ -54,6 +54,26 @@ constexpr Member own[] = {
 constexpr MachineTable table("", own);
 constexpr Schema schema{table.members()};
 
+// An image may only be for machines of one security type. (That it may be, "…Supported", is no
+// demand.)
+Result<> check_security(const Draft& draft, const Image& image) {
+  const Json* features = find_path(image.definition, "features");
+  if (features == nullptr) return {};
+  const auto said = string_at(draft.wanted.properties, "securityProfile.securityType");
+  for (const Json& feature : features->get_array()) {
+    const auto wanted = string_at(feature, "value");
+    if (!iequals(string_at(feature, "name"), "SecurityType") || iequals(wanted, said)) continue;
+    if (!iequals(wanted, "TrustedLaunch") && !iequals(wanted, "ConfidentialVM")) continue;
+    return fail(arm::error(
+        Kind::invalid, "BadRequest",
+        fmt::format("The provided gallery image only supports creation of VMs and VM Scale Sets "
+                    "with '{}' security type.",
+                    wanted),
+        "securityProfile.securityType"));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<const MachineSize*> size_of(const Draft& draft) {
@@ -92,6 +112,7 @@ Result<> check_fit(Draft& draft, const Image& image, const MachineSize& size) {
                     "compatible with that of the VM size.",
                     size.name, size.architecture, architecture)));
   }
+  TRY(check_security(draft, image));
   const Json* plan = find_path(image.definition, "purchasePlan");
   if (plan != nullptr && !string_at(*plan, "name").empty()) {
     const Json* said = find_path(draft.wanted.internal, "plan");
