@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "nbd/nbd.h"
 #include "work/replicas.h"
+#include "work/starts.h"
 
 namespace pinaco::work {
 
@@ -46,11 +47,13 @@ class Host {
   std::string new_overlay_path(std::string_view disk, Random& random) const;
   std::string disk_uri(std::string_view disk) const;
   Replicas& replicas() { return replicas_; }
+  Starts& starts() { return starts_; }
   std::mutex& addresses() { return addresses_; }  // held while one is chosen
 
  private:
   HostOptions options_;
   Replicas replicas_;
+  Starts starts_;
   std::mutex addresses_;
   std::array<std::mutex, 256> locks_;  // two machines may share one
 };

@@ -91,6 +91,8 @@ Result<> bring_up(Bench& bench, const model::Operation& operation) {
     status = TRY(hypervisor.status(guest.id));
     if (status.state == machine::State::broken) (void)hypervisor.resume(guest.id);
     if (status.state == machine::State::absent || status.state == machine::State::stopped) {
+      const auto turn = bench.host->starts().enter(guest.id, bench.model.clock().steady());
+      if (!turn) return fail(later("Others start before it."));
       const auto machine =
           TRY(ready_to_start(bench, guest, status.state == machine::State::absent));
       if (status.state == machine::State::stopped) {
@@ -379,6 +381,7 @@ Result<> remove_machine(Bench& bench, const arm::ResourceId& id, const std::stri
     held = bench.host->lock(machine);
     TRY(bench.host->hypervisor().remove(machine));
     bench.host->replicas().leave(machine);
+    bench.host->starts().forget(machine);
   }
   const auto erased = disks_to_erase(*row);
   for (const auto& disk : TRY(disks_of_machine(bench, id))) {

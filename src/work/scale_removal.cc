@@ -40,6 +40,7 @@ Result<> remove_instances(Bench& bench, const std::vector<model::Resource>& inst
       const auto held = bench.host->lock(machine);
       TRY(bench.host->hypervisor().remove(machine));
       bench.host->replicas().leave(machine);
+      bench.host->starts().forget(machine);
     }
     std::vector<model::Resource> erased;
     bool more = false;
