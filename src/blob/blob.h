@@ -17,6 +17,7 @@
 // ContainerNotFound, …).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>

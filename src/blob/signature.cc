@@ -53,11 +53,10 @@ std::string string_to_sign(const http::Request& request, std::string_view accoun
     text += value;
     text += '\n';
   }
-  std::vector<std::pair<std::string, std::string_view>> own;
+  std::multimap<std::string, std::string_view> own;  // of one name in the order of the request
   for (const auto& [name, value] : request.headers.all()) {
-    if (istarts_with(name, "x-ms-")) own.emplace_back(to_lower(name), trim(value));
+    if (istarts_with(name, "x-ms-")) own.emplace(to_lower(name), trim(value));
   }
-  std::ranges::stable_sort(own, {}, [](const auto& each) { return each.first; });
   for (const auto& [name, value] : own) text += fmt::format("{}:{}\n", name, value);
 
   const std::string_view target = request.target;
