@@ -31,10 +31,12 @@ Result<std::string> sku_of(const Image& image, const MachineSize& size, const Js
                            std::string_view path) {
   std::string sku(string_at(disk, "managedDisk.storageAccountType"));
   if (sku.empty()) {
-    // The best that both take.
-    sku = "Standard_LRS";
-    if (!disallows(image, "StandardSSD_LRS")) sku = "StandardSSD_LRS";
-    if (size.premium && !disallows(image, "Premium_LRS")) sku = "Premium_LRS";
+    // Premium where the size takes it, else Standard; another where the image disallows that.
+    std::vector<std::string> good{"Premium_LRS", "StandardSSD_LRS", "Standard_LRS"};
+    if (!size.premium) good = {"Standard_LRS", "StandardSSD_LRS"};
+    const auto allowed = std::ranges::find_if(
+        good, [&](const std::string& each) { return !disallows(image, each); });
+    sku = allowed == good.end() ? "Standard_LRS" : *allowed;
   }
   if (!size.premium && istarts_with(sku, "Premium")) {
     return fail(arm::invalid_parameter(
