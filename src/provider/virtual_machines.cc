@@ -83,6 +83,7 @@ Result<const MachineSize*> size_of(const Draft& draft) {
   }
   if (const auto* size = draft.call.world.find_size(name)) return size;
   std::vector<std::string> names;
+  names.reserve(draft.call.world.sizes.size());
   for (const auto& size : draft.call.world.sizes) names.push_back(size.name);
   return fail(arm::invalid_parameter(
       "vmSize", fmt::format("The value {} provided for the VM size is not valid. The valid sizes "
