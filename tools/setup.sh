@@ -8,11 +8,12 @@ export DEBIAN_FRONTEND=noninteractive
 build='g++ cmake ninja-build ccache mold pkg-config git python3 ca-certificates
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libsqlite3-dev
   libcurl4-openssl-dev libzstd-dev zlib1g-dev libxxhash-dev libfmt-dev libcli11-dev
-  libtomlplusplus-dev libslirp-dev libcrypt-dev libgtest-dev libgmock-dev'
+  libtomlplusplus-dev libslirp-dev libcrypt-dev libvirt-dev libgtest-dev libgmock-dev'
 check='clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev'
 test='qemu-utils libnbd-dev libnbd-bin nbdkit sqlite3 openssl curl jq procps xorriso'
 demo='qemu-system-x86 ovmf debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio
-  bsdextrautils dosfstools mtools openssh-client iproute2'
+  bsdextrautils dosfstools mtools openssh-client iproute2
+  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients openssh-server'
 clients='azure-cli'
 # A Node.js from elsewhere brings its own npm, beside which Debian's cannot be installed.
 command -v npm >/dev/null || clients+=' nodejs npm'

@@ -192,14 +192,58 @@ Result<std::vector<provider::MachineSize>> read_sizes(const std::string& path) {
   return sizes;
 }
 
+Result<machine::LibvirtHost> read_host(const toml::table& table) {
+  TRY(check_names(table, {"name", "uri", "pool", "memory_mib", "accelerator"}));
+  machine::LibvirtHost host;
+  TRY(read_text(table, "name", host.name));
+  TRY(read_text(table, "uri", host.uri));
+  TRY(read_text(table, "pool", host.pool));
+  TRY(read_text(table, "accelerator", host.accelerator));
+  int memory_mib = 0;
+  TRY(read_number(table, "memory_mib", 32, 1 << 30, memory_mib));
+  host.memory_mib = static_cast<std::uint64_t>(memory_mib);
+  if (host.name.empty() || host.uri.empty() || memory_mib == 0) {
+    return fail(bad(table, "a host of machines needs name, uri and memory_mib."));
+  }
+  if (host.accelerator != "auto" && host.accelerator != "kvm" && host.accelerator != "tcg") {
+    return fail(bad(table, "accelerator is \"auto\", \"kvm\" or \"tcg\"."));
+  }
+  return host;
+}
+
+Result<> read_hosts(const toml::table& table, MachinesConfig& machines) {
+  TRY(read_text(table, "address", machines.address));
+  TRY(read_number(table, "disks_port", 1, 65535, machines.disks_port));
+  const auto* node = table.get("host");
+  const auto* list = table.get_as<toml::array>("host");
+  if (node != nullptr && list == nullptr) {
+    return fail(bad(*node, "write each host as [[machines.host]]."));
+  }
+  std::set<std::string> names;
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    const auto* host = list->get_as<toml::table>(i);
+    if (host == nullptr) return fail(bad(*list, "write each host as [[machines.host]]."));
+    machines.hosts.push_back(TRY(read_host(*host)));
+    if (!names.insert(machines.hosts.back().name).second) {
+      return fail(bad(*host, fmt::format("two hosts are called '{}'.", machines.hosts[i].name)));
+    }
+  }
+  if ((machines.driver == "libvirt") != !machines.hosts.empty()) {
+    return fail(bad(table, "driver = \"libvirt\" and [[machines.host]] go together."));
+  }
+  return {};
+}
+
 Result<> read_machines(const toml::table& table, const std::string& data_folder,
                        MachinesConfig& machines) {
-  TRY(check_names(
-      table, {"driver", "folder", "addresses", "report_minutes", "shutdown_seconds", "sizes"}));
+  TRY(check_names(table, {"driver", "folder", "addresses", "report_minutes", "shutdown_seconds",
+                          "sizes", "address", "disks_port", "host"}));
   TRY(read_text(table, "driver", machines.driver));
-  if (machines.driver != "qemu" && machines.driver != "none" && machines.driver != "off") {
-    return fail(bad(table, "driver is \"qemu\", \"none\" or \"off\"."));
+  const auto& driver = machines.driver;
+  if (driver != "qemu" && driver != "libvirt" && driver != "none" && driver != "off") {
+    return fail(bad(table, "driver is \"qemu\", \"libvirt\", \"none\" or \"off\"."));
   }
+  TRY(read_hosts(table, machines));
   const auto below = [&](std::string path) {
     return path.starts_with('/') ? path : data_folder + "/" + path;
   };

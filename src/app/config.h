@@ -16,12 +16,23 @@
 //   issuer_hosts = ["id.lan"]  # private ones, where federated credentials may point
 //
 //   [machines]                 # virtual machines on this host
-//   driver = "qemu"            # "none": disks are offered, nothing runs; "off": no machines
+//   driver = "qemu"            # "libvirt": on the hosts below; "none": disks are offered, nothing
+//                              # runs; "off": no machines
 //   folder = "machines"        # of consoles, overlays and firmware variables
 //   addresses = "127.42.0.0/16"  # public IP addresses, of this host
 //   report_minutes = 20        # until a new guest must have said that it is ready
 //   shutdown_seconds = 90      # for a guest to obey the power button
 //   sizes = "sizes.toml"       # [[size]] name, processors, memory_mib, data_disks, generations
+//
+//   address = "10.0.0.1"       # libvirt only: this server's, as all hosts see it
+//   disks_port = 10810         # libvirt only: where hosts read machines' disks
+//
+//   [[machines.host]]          # libvirt only, at least one
+//   name = "east"
+//   uri = "qemu+ssh://root@east.lan/system"
+//   pool = "default"           # a storage pool there, of type dir
+//   memory_mib = 65536         # for all its guests together
+//   accelerator = "auto"       # "kvm", "tcg"
 //
 //   [[region]]
 //   name = "westeurope"
@@ -46,6 +57,7 @@
 
 #include "base/result.h"
 #include "identity/identity.h"
+#include "machine/machine.h"
 #include "provider/provider.h"
 
 namespace pinaco::app {
@@ -63,11 +75,14 @@ struct RegionConfig {
 };
 
 struct MachinesConfig {
-  std::string driver = "qemu";  // or "none", "off"
+  std::string driver = "qemu";  // or "libvirt", "none", "off"
   std::string folder;
   std::string addresses = "127.42.0.0/16";
   int report_minutes = 20;
   int shutdown_seconds = 90;
+  std::string address = "127.0.0.1";
+  int disks_port = 10810;
+  std::vector<machine::LibvirtHost> hosts = {};
   std::vector<provider::MachineSize> sizes = provider::usual_sizes();
 };
 

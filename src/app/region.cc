@@ -57,11 +57,34 @@ std::vector<std::string> folders_of(const Config& config, const std::string& dat
   return folders;
 }
 
+// Made once, and private. `otherwise` is what removing it does.
+Result<std::string> private_key(const std::string& path, Random& random,
+                                std::string_view otherwise) {
+  if (TRY(os::exists(path))) {
+    auto key = TRY(os::read_file(path, 1024));
+    if (key.size() == 32) return key;
+    return fail(Kind::corrupt,
+                fmt::format("'{}' is not a key. Remove it to make a new one. {}", path, otherwise));
+  }
+  Bytes key(32);
+  random.fill(key);
+  TRY(os::write_file_durably(path, key));
+  return std::string(as_text(key));
+}
+
+// A server that could not start, with what helps.
+template <typename T>
+Result<T> or_advice(Result<T> started, std::string_view advice) {
+  if (!started) started.error().message += fmt::format(". {}", advice);
+  return started;
+}
+
 // Two scale sets of the largest kind, and as many data disks.
 constexpr std::size_t machine_disks_max = 4096;
 
 // Where machines run. QEMU itself is looked for when the first one starts.
 Result<std::unique_ptr<work::Host>> open_host(const Config& config, const RunOptions& options,
+                                              Random& random,
                                               std::shared_ptr<std::atomic<bool>> ending) {
   const MachinesConfig& machines = config.machines;
   if (machines.driver == "off") return std::unique_ptr<work::Host>();
@@ -77,43 +100,38 @@ Result<std::unique_ptr<work::Host>> open_host(const Config& config, const RunOpt
   if (simulated) {
     host.hypervisor = TRY(machine::open_none(machines.folder + "/guests"));
   } else {
-    machine::HypervisorOptions qemu;
-    qemu.folder = machines.folder + "/guests";
-    qemu.supervisor = {options.program, "machine"};
-    qemu.stopped = [ending] { return ending->load(); };
-    host.hypervisor = TRY(machine::open_qemu(std::move(qemu)));
+    machine::HypervisorOptions common;
+    common.folder = machines.folder + "/guests";
+    common.supervisor = {options.program, "machine"};
+    common.stopped = [ending] { return ending->load(); };
+    if (machines.driver == "libvirt") {
+      machine::LibvirtOptions libvirt;
+      libvirt.common = std::move(common);
+      libvirt.server = machines.address;
+      libvirt.hosts = machines.hosts;
+      host.hypervisor = TRY(machine::open_libvirt(std::move(libvirt)));
+    } else {
+      host.hypervisor = TRY(machine::open_qemu(std::move(common)));
+    }
   }
   nbd::ServerOptions disks;
-  disks.unix_path = host.disks_socket;
+  if (machines.driver == "libvirt") {
+    disks.address = machines.address;
+    disks.port = static_cast<std::uint16_t>(machines.disks_port);
+    host.disks_server = fmt::format("{}:{}", machines.address, machines.disks_port);
+    host.disks_key = TRY(private_key(machines.folder + "/disks.key", random,
+                                     "Guests that run then lose their disks and are restarted."));
+  } else {
+    disks.unix_path = host.disks_socket;
+  }
   disks.connections_max = machine_disks_max;
   if (auto served = nbd::serve(disks)) {
     host.disks = std::move(*served);
   } else {
-    return fail(std::move(served.error()));
+    return or_advice(Result<std::unique_ptr<work::Host>>(fail(std::move(served.error()))),
+                     "For libvirt, see address and disks_port below [machines].");
   }
   return std::make_unique<work::Host>(std::move(host));
-}
-
-// Made once; whoever has it can make links, so it is private.
-Result<std::string> link_key(const std::string& path, Random& random) {
-  if (TRY(os::exists(path))) {
-    auto key = TRY(os::read_file(path, 1024));
-    if (key.size() == 32) return key;
-    return fail(Kind::corrupt, fmt::format("'{}' is not a key. Remove it to make a new one; links "
-                                           "given out so far then stop working.",
-                                           path));
-  }
-  Bytes key(32);
-  random.fill(key);
-  TRY(os::write_file_durably(path, key));
-  return std::string(as_text(key));
-}
-
-// A server that could not start, with what helps.
-template <typename T>
-Result<T> or_advice(Result<T> started, std::string_view advice) {
-  if (!started) started.error().message += fmt::format(". {}", advice);
-  return started;
 }
 
 std::vector<std::string> certificate_names(const Config& config) {
@@ -172,7 +190,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   auto blobs = TRY(work::Uploads::open(data + "/blobs"));
   pinaco->depot =
       std::make_unique<work::Depot>(std::move(regions), std::move(uploads), std::move(blobs));
-  pinaco->host = TRY(open_host(config, options, pinaco->ending));
+  pinaco->host = TRY(open_host(config, options, random, pinaco->ending));
   auto work = options.work;
   work.folders = folders_of(config, data);
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, std::move(work),
@@ -186,13 +204,19 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
     return or_advice(Result<std::unique_ptr<Pinaco>>(fail(std::move(served.error()))),
                      "Another nbd_port in the configuration helps.");
   }
-  pinaco->front = TRY(front::Front::open({
-    .model = *pinaco->model, .identity = *pinaco->identity, .access = *pinaco->access,
-    .world = pinaco->world, .depot = *pinaco->depot, .workers = *pinaco->workers,
-    .host = pinaco->host.get(), .nbd = *pinaco->nbd,
-    .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
-    .link_key = TRY(link_key(data + "/keys/links.key", random))
-  }));
+  const auto link_key = TRY(private_key(data + "/keys/links.key", random,
+                                        "Links that were given out so far then stop working."));
+  pinaco->front =
+      TRY(front::Front::open({.model = *pinaco->model,
+                              .identity = *pinaco->identity,
+                              .access = *pinaco->access,
+                              .world = pinaco->world,
+                              .depot = *pinaco->depot,
+                              .workers = *pinaco->workers,
+                              .host = pinaco->host.get(),
+                              .nbd = *pinaco->nbd,
+                              .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
+                              .link_key = link_key}));
 
   pinaco->workers->start();
   auto http = http::serve(

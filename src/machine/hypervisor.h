@@ -8,6 +8,7 @@
 // Threads: everything from any thread; calls for one guest wait for each other. Lifetime: guests go
 // on when the Hypervisor is destroyed. Limits: 64 disks a guest; the last 1 MiB of console; starts
 // wait so that at most `booting_max` guests are between power-on and their report (or 90 s).
+// With libvirt the supervisor is an outpost: it is card and console of a guest that runs elsewhere.
 // Errors: not_found without QEMU or for a name that does not run where it must; unavailable when
 // QEMU ends or does not answer (says what it wrote last); conflict for what the state forbids.
 #pragma once
@@ -91,6 +92,25 @@ struct HypervisorOptions {
   std::function<bool()> stopped = nullptr;
 };
 Result<std::unique_ptr<Hypervisor>> open_qemu(HypervisorOptions options);
+
+// A host whose libvirt runs guests for this server. It reaches this server under `server`, over
+// TCP: the guests' disks, network cards and consoles.
+struct LibvirtHost {
+  std::string name;  // kept with each guest that is there
+  std::string uri;   // "qemu+ssh://root@host/system", any that libvirt knows
+  std::string pool = "default";
+  std::uint64_t memory_mib = 0;      // for all its guests together
+  std::string accelerator = "auto";  // "kvm", "tcg"
+};
+struct LibvirtOptions {
+  HypervisorOptions common;
+  std::string server = "127.0.0.1";  // numeric; this server's address, as all hosts see it
+  std::vector<LibvirtHost> hosts;    // at least one, names differ
+};
+// A new guest goes to the host with most memory left, and stays there until it ends. While it
+// exists there, what it writes is in volumes of that host's pool and no overlay is here, except
+// those that were frozen.
+Result<std::unique_ptr<Hypervisor>> open_libvirt(LibvirtOptions options);
 
 // For those who bring a hypervisor of their own: makes the overlays and remembers the states that
 // were asked for. Nothing runs, so every guest is ready at once and says nothing.

@@ -1,5 +1,6 @@
-// What every Hypervisor does, on both; with QEMU for real, and boot sectors as guests. This
-// program is also the supervisor that they need.
+// What every Hypervisor does, on all; with QEMU for real, and boot sectors as guests. This program
+// is also the supervisor that they need. For libvirt PINACO_LIBVIRT names a host that emulates, as
+// test/e2e/guests_on_libvirt.sh has one: a daemon of its own, which needs root.
 #include <gtest/gtest.h>
 
 #include "machine/supervised_test.h"
@@ -31,17 +32,31 @@ Result<std::unique_ptr<guest::Card>> attach_fake(
 
 class EveryHypervisor : public Supervised, public testing::WithParamInterface<const char*> {
  protected:
-  bool is_qemu() const { return GetParam() == std::string_view("qemu"); }
+  bool is(std::string_view driver) const { return GetParam() == driver; }
   void reopen() {
     guests_.reset();
-    if (is_qemu()) return open();
-    guests_ = open_none(guests_folder_).value();
+    if (is("qemu")) return open();
+    if (is("none")) {
+      guests_ = open_none(guests_folder_).value();
+      return;
+    }
+    guests_ = open_libvirt({.common = {.folder = guests_folder_,
+                                       .supervisor = {"/proc/self/exe", supervisor_}},
+                            .hosts = {{.name = "here",
+                                       .uri = std::getenv("PINACO_LIBVIRT"),
+                                       .memory_mib = 100,
+                                       .accelerator = "tcg"}}})
+                  .value();
   }
   void SetUp() override {
-    if (!is_qemu()) return reopen();
+    if (is("none")) return reopen();
+    if (is("libvirt") && std::getenv("PINACO_LIBVIRT") == nullptr) {
+      GTEST_SKIP() << "only with PINACO_LIBVIRT: test/e2e/guests_on_libvirt.sh";
+    }
     NEEDS_TOOL("qemu-system-x86_64");
     NEEDS_TOOL("nbdkit");
     prepare(boot_disk("up", halt));
+    reopen();
   }
   Disk data_disk() const {
     return {.slot = "lun3",
@@ -50,7 +65,7 @@ class EveryHypervisor : public Supervised, public testing::WithParamInterface<co
             .size_bytes = 4 << 20};
   }
 };
-INSTANTIATE_TEST_SUITE_P(Machine, EveryHypervisor, testing::Values("qemu", "none"),
+INSTANTIATE_TEST_SUITE_P(Machine, EveryHypervisor, testing::Values("qemu", "libvirt", "none"),
                          [](const auto& each) { return std::string(each.param); });
 
 TEST_P(EveryHypervisor, GoesThroughTheLifeOfAGuest) {

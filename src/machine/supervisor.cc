@@ -14,6 +14,7 @@
 #include "machine/console_log.h"
 #include "machine/control.h"
 #include "machine/description.h"
+#include "machine/outpost.h"
 #include "machine/qmp.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -230,9 +231,11 @@ Result<> Supervisor::answer(const os::Socket& client) {
   return card_->change(TRY(guest::facts_from(*facts)));
 }
 
-Result<> begin(Supervisor& supervisor, const os::Socket& channel) {
-  const auto line = TRY(receive_line(channel, description_bytes_max, std::chrono::seconds(20)));
-  const auto json = TRY(parse_json(line));
+Result<Json> receive_begin(const os::Socket& channel) {
+  return parse_json(TRY(receive_line(channel, description_bytes_max, std::chrono::seconds(20))));
+}
+
+Result<> begin(Supervisor& supervisor, const Json& json) {
   const auto machine = TRY(machine_from(json));
   const bool kvm = string_at(json, "accelerator") == to_string(Accelerator::kvm);
   return supervisor.start(machine, kvm ? Accelerator::kvm : Accelerator::tcg);
@@ -260,7 +263,11 @@ int supervise(const std::string& folder, const AttachCard& attach) {
   Supervisor supervisor(attach);
   {
     const os::Socket channel(channel_descriptor);
-    const auto begun = begin(supervisor, channel);
+    const auto told = receive_begin(channel);
+    if (told && find_path(*told, "outpost") != nullptr) {
+      return keep_outpost(*told, channel, attach);
+    }
+    const auto begun = told ? begin(supervisor, *told) : Result<>(std::unexpected(told.error()));
     if (!begun) {
       write_end(JsonObject{{"orderly", false}, {"reason", begun.error().message}});
     }

@@ -105,14 +105,15 @@ Result<machine::Disk> open_for_guest(Bench& bench, HeldDisk& disk) {
   opened.base_uri = bench.host->disk_uri(unique);
   const Json* content = find_path(disk.row.internal, "content");
   auto reader = TRY(bench.depot.open_disk(*content, disk.row.location, opened.size_bytes));
-  bench.host->disks().add(unique, {.disk = std::move(reader), .description = disk.row.id.text()});
+  bench.host->disks().add(bench.host->export_name(unique),
+                          {.disk = std::move(reader), .description = disk.row.id.text()});
   return opened;
 }
 
 Result<> fold_disk(Bench& bench, const arm::ResourceId& id) {
   const auto disk = TRY(bench.model.get(id));
   const auto overlays = overlays_of(disk);
-  bench.host->disks().revoke(unique_of(disk));
+  bench.host->disks().revoke(bench.host->export_name(unique_of(disk)));
   bool written_to = find_path(disk.internal, "content") == nullptr;
   for (const auto& path : overlays) written_to = written_to || TRY(os::exists(path));
   std::optional<store::Written> written;
@@ -166,6 +167,9 @@ Result<Captured> capture_disk(Bench& bench, const arm::ResourceId& id) {
     if (status.state != machine::State::absent) {
       TRY(bench.host->hypervisor().freeze(
           machine, std::string(string_at(disk.internal, "machine.slot")), above));
+    } else {
+      // What a crash left on another host comes here first.
+      TRY(bench.host->hypervisor().end(machine, Milliseconds(0)));
     }
   }
   const auto whole = TRY(open_whole(bench, disk, overlays));
@@ -200,7 +204,7 @@ Result<> free_disk(Bench& bench, const arm::ResourceId& id, const arm::ResourceI
     return change.put(*row);
   }));
   if (!erase) return {};
-  if (bench.host != nullptr) bench.host->disks().revoke(unique_of(*disk));
+  if (bench.host != nullptr) bench.host->disks().revoke(bench.host->export_name(unique_of(*disk)));
   for (const auto& path : overlays) (void)os::remove_file(path);
   return {};
 }
@@ -246,7 +250,7 @@ Result<std::vector<model::Resource>> disks_of_machine(Bench& bench, const arm::R
 }
 
 Result<> drop_writes(Bench& bench, const model::Resource& disk) {
-  bench.host->disks().revoke(unique_of(disk));
+  bench.host->disks().revoke(bench.host->export_name(unique_of(disk)));
   for (const auto& path : overlays_of(disk)) TRY(os::remove_file(path));
   return {};
 }

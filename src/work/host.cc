@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
 #include "base/text.h"
 
 namespace pinaco::work {
@@ -18,8 +19,19 @@ std::string Host::new_overlay_path(std::string_view disk, Random& random) const 
   return fmt::format("{}/{}-{}.qcow2", options_.folder, disk, random.hex(8));
 }
 
+std::string Host::export_name(std::string_view disk) const {
+  if (options_.disks_server.empty()) return std::string(disk);
+  // A disk's own name is no secret: whoever may see the disk sees it.
+  const auto secret = Digest::of(as_bytes(options_.disks_key + std::string(disk)));
+  return fmt::format("{}-{}", disk, secret.hex().substr(0, 32));
+}
+
 std::string Host::disk_uri(std::string_view disk) const {
-  return fmt::format("nbd+unix:///{}?socket={}", disk, percent_encode(options_.disks_socket));
+  const auto name = export_name(disk);
+  if (!options_.disks_server.empty()) {
+    return fmt::format("nbd://{}/{}", options_.disks_server, name);
+  }
+  return fmt::format("nbd+unix:///{}?socket={}", name, percent_encode(options_.disks_socket));
 }
 
 }  // namespace pinaco::work

@@ -1,5 +1,6 @@
 // Host: where machines run. A hypervisor, the door through which guests read their disks (NBD on a
-// socket file), the folder of what they write, and the addresses that reach them.
+// socket file, or over TCP for other hosts), the folder of what they write, and the addresses that
+// reach them.
 //
 // Threads: everything from any thread; work on one machine is serialised by lock(). Lifetime:
 // guests outlive it; the next Host finds them by their rows. Limits: those of the hypervisor.
@@ -24,7 +25,11 @@ struct HostOptions {
   bool simulated = false;  // nothing runs: guests are ready at once
   std::unique_ptr<nbd::Server> disks;
   std::string disks_socket;  // the path that it listens on
-  std::string folder;        // of overlays; exists
+  // Or "address:port", where hypervisors on other hosts reach it; the names of disks are secrets
+  // then, made with the key.
+  std::string disks_server = {};
+  std::string disks_key = {};
+  std::string folder;  // of overlays; exists
   std::string addresses = "127.42.0.0/16";
   Seconds provisioning_limit = Seconds(1200);  // until a guest must have reported
   Milliseconds grace = Seconds(90);            // for a guest to shut down
@@ -45,6 +50,7 @@ class Host {
   std::unique_lock<std::mutex> lock(std::string_view machine);
   // A new name each time: a file that a crash left behind is never taken for another.
   std::string new_overlay_path(std::string_view disk, Random& random) const;
+  std::string export_name(std::string_view disk) const;  // of a disk, for disks()
   std::string disk_uri(std::string_view disk) const;
   Replicas& replicas() { return replicas_; }
   Starts& starts() { return starts_; }

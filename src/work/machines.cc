@@ -245,6 +245,8 @@ Result<> update_machine(Bench& bench, const model::Operation& operation) {
     auto& hypervisor = bench.host->hypervisor();
     const auto status = TRY(hypervisor.status(guest.id));
     const bool runs = status.state != machine::State::absent;
+    // What a crash left on another host comes here first.
+    if (!runs) TRY(hypervisor.end(guest.id, Milliseconds(0)));
     // What is the machine's and not in its list goes, also what an update that failed left.
     for (const auto& disk : TRY(disks_of_machine(bench, id))) {
       const bool listed = std::ranges::any_of(

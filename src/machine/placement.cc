@@ -1,0 +1,104 @@
+#include "machine/placement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "machine/description.h"
+#include "os/files.h"
+
+namespace pinaco::machine {
+namespace {
+
+constexpr const char* note_name = "placed.json";
+
+Machine without_secrets(const Machine& machine) {
+  Machine kept = machine;
+  kept.disc.clear();
+  kept.facts = {};
+  kept.facts.id = machine.facts.id;
+  kept.facts.name = machine.facts.name;
+  kept.facts.mac = machine.facts.mac;
+  return kept;
+}
+
+}  // namespace
+
+Result<Placed> Placement::place(const Machine& machine, const std::set<std::string>& without) {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::uint64_t> used;
+  for (const auto& id : folders_.list()) {
+    const auto placed = find(id);
+    if (placed && *placed) used[(*placed)->host] += (*placed)->machine.memory_mib;
+  }
+  const LibvirtHost* best = nullptr;
+  std::uint64_t most = 0;
+  std::string full;
+  for (const auto& host : hosts_) {
+    const auto taken = std::min(used[host.name], host.memory_mib);
+    const auto left = host.memory_mib - taken;
+    full += fmt::format("{}'{}' has {} of {} MiB left", full.empty() ? "" : ", ", host.name, left,
+                        host.memory_mib);
+    if (without.contains(host.name) || left < machine.memory_mib) continue;
+    if (best != nullptr && left <= most) continue;
+    best = &host;
+    most = left;
+  }
+  if (best == nullptr) {
+    return fail(Error{
+        .kind = Kind::conflict,
+        .message = fmt::format("No libvirt host has room for a guest of {} MiB: {}. Deallocate "
+                               "machines, or give a [[machines.host]] more memory_mib, or add one.",
+                               machine.memory_mib, full),
+        .code = "AllocationFailed"});
+  }
+  Placed placed{.host = best->name, .machine = without_secrets(machine)};
+  TRY(os::make_folders(folders_.folder_of(machine.id)));
+  TRY(keep(placed));
+  return placed;
+}
+
+Result<std::optional<Placed>> Placement::find(const std::string& id) const {
+  if (!TRY(os::exists(folders_.path_of(id, note_name)))) return std::nullopt;
+  const auto note = folders_.read_note(id, note_name);
+  Placed placed;
+  placed.host = string_at(note, "host");
+  placed.kvm = bool_at(note, "kvm");
+  placed.has_disc = bool_at(note, "disc");
+  placed.card_port = static_cast<int>(int_at(note, "card"));
+  placed.console_port = static_cast<int>(int_at(note, "console"));
+  const auto* machine = find_path(note, "machine");
+  auto known = machine == nullptr ? Result<Machine>(fail(Kind::corrupt, "it names no machine"))
+                                  : machine_from(*machine);
+  if (!known || placed.host.empty()) {
+    return fail(
+        Kind::corrupt,
+        fmt::format("'{}' does not say where the guest is: {}", folders_.path_of(id, note_name),
+                    known ? std::string("it names no host") : known.error().message));
+  }
+  placed.machine = std::move(*known);
+  return placed;
+}
+
+Result<Placed> Placement::get(const std::string& id) const {
+  auto placed = TRY(find(id));
+  if (placed) return std::move(*placed);
+  return fail(Kind::not_found, fmt::format("The guest {} does not run.", id));
+}
+
+Result<> Placement::keep(const Placed& placed) const {
+  const JsonObject note = {
+      {"host", placed.host},      {"machine", to_json(placed.machine)},
+      {"kvm", placed.kvm},        {"disc", placed.has_disc},
+      {"card", placed.card_port}, {"console", placed.console_port},
+  };
+  return os::write_file_durably(folders_.path_of(placed.machine.id, note_name),
+                                as_bytes(to_text(note)));
+}
+
+Result<> Placement::forget(const std::string& id) const {
+  return os::remove_file(folders_.path_of(id, note_name));
+}
+
+}  // namespace pinaco::machine
