@@ -1,6 +1,7 @@
 #include "machine/libvirt.h"
 
 #include <fmt/format.h>
+#include <libvirt/virterror.h>
 
 #include "machine/libvirt_connection.h"
 
@@ -124,7 +125,10 @@ Result<> Libvirt::define(const std::string& xml) {
 
 Result<> Libvirt::undefine(const std::string& id) {
   const auto done = connection_->with(id, "removing", [](virDomainPtr domain) {
-    return virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_NVRAM);
+    // Drivers without firmware know no such flag.
+    const int removed = virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_NVRAM);
+    return removed < 0 && virGetLastErrorCode() == VIR_ERR_INVALID_ARG ? virDomainUndefine(domain)
+                                                                       : removed;
   });
   if (!done && done.error().kind == Kind::not_found) return {};
   return done;

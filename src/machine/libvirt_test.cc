@@ -38,7 +38,8 @@ TEST(Libvirt, SaysWhichHostWhatAndWhy) {
   ASSERT_FALSE(defined);
   EXPECT_NE(defined.error().message.find("'east'"), std::string::npos);
   EXPECT_NE(defined.error().message.find("defining a guest"), std::string::npos);
-  EXPECT_NE(defined.error().message.find("none of these"), std::string::npos);
+  EXPECT_NE(defined.error().message.find("missing name"), std::string::npos)
+      << defined.error().message;
 }
 
 TEST(Libvirt, SaysThatThePoolIsMissingAndHowToMakeIt) {
