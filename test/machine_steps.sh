@@ -16,6 +16,9 @@
 #   shows WORD...                      each is a line of $work/out
 #   act NAME ACTION                    such as deallocate
 #   power NAME                         its power state
+#   is NAME STATE                      or fails
+#   booted COUNT                       waits until the consoles of all guests say so often
+#                                      PINACO-BOOT-OK, as the tiny image does
 #   on NAME USER COMMAND...            reach, by the address NAME
 #   timed WHAT COMMAND...              shows how long it took
 #   guests                             the process ids of the supervisors
@@ -185,6 +188,14 @@ act() {
 power() {
   ask GET "Microsoft.Compute/virtualMachines/$1/instanceView"
   jq -r '.statuses[].code | select(startswith("PowerState/")) | sub(".*/"; "")' "$work/answer"
+}
+
+is() { [[ $(power "$1") == "$2" ]] || fail "$1 is not $2: $(cat "$work/answer")"; }
+booted() {
+  local tries=0
+  until (($(cat "$data"/machines/guests/*/console.log | grep -c PINACO-BOOT-OK) >= $1)); do
+    ((tries++ < 900)) && sleep 0.1 || fail "not booted $1 times"
+  done
 }
 
 on() {

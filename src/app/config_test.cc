@@ -69,5 +69,41 @@ TEST(Config, ReadsWhatDeploymentsMayDo) {
   EXPECT_FALSE(parse_config("[server]\neager = \"yes\"\n", "/data"));
 }
 
+constexpr const char* libvirt =
+    "[machines]\ndriver = \"libvirt\"\n[[machines.host]]\nname = \"east\"\n"
+    "uri = \"qemu+ssh://root@east.lan/system\"\nmemory_mib = 1000\n";
+
+TEST(Config, ReadsHostsOfMachines) {
+  const auto config = parse_config(
+      std::string(libvirt) + "pool = \"guests\"\naccelerator = \"tcg\"\n" +
+          "[[machines.host]]\nname = \"west\"\nuri = \"qemu:///system\"\nmemory_mib = 32\n",
+      "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->machines.driver, "libvirt");
+  EXPECT_EQ(config->machines.address, "127.0.0.1");
+  EXPECT_EQ(config->machines.disks_port, 10810);
+  ASSERT_EQ(config->machines.hosts.size(), 2U);
+  const auto& east = config->machines.hosts[0];
+  EXPECT_EQ(east.name, "east");
+  EXPECT_EQ(east.uri, "qemu+ssh://root@east.lan/system");
+  EXPECT_EQ(east.pool, "guests");
+  EXPECT_EQ(east.memory_mib, 1000U);
+  EXPECT_EQ(east.accelerator, "tcg");
+  EXPECT_EQ(config->machines.hosts[1].pool, "default");
+  EXPECT_EQ(config->machines.hosts[1].accelerator, "auto");
+}
+
+TEST(Config, RefusesHostsOfMachinesThatAreNotWhole) {
+  for (const std::string& bad :
+       {std::string("[machines]\ndriver = \"libvirt\"\n"), std::string("[machines]\nhost = 1\n"),
+        std::string("[[machines.host]]\nname = \"a\"\nuri = \"b\"\nmemory_mib = 32\n"),
+        libvirt + std::string("accelerator = \"fast\"\n"), libvirt + std::string("ram = 1\n"),
+        libvirt + std::string("[[machines.host]]\nname = \"west\"\nmemory_mib = 32\n"),
+        libvirt + std::string("[[machines.host]]\nname = \"east\"\nuri = \"b\"\n"
+                              "memory_mib = 32\n")}) {
+    EXPECT_FALSE(parse_config(bad, "/data")) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace pinaco::app

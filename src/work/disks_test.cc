@@ -129,6 +129,25 @@ TEST_F(Disks, AnOverlayHasANewNameEachTime) {
   }
 }
 
+TEST(HostDisks, HaveSecretNamesWhereOtherHostsReadThem) {
+  const auto host_with = [](std::string server, std::string key) {
+    HostOptions options{.hypervisor = {}, .disks = {}};
+    options.disks_socket = "/a b";
+    options.disks_server = std::move(server);
+    options.disks_key = std::move(key);
+    return std::make_unique<Host>(std::move(options));
+  };
+  EXPECT_EQ(host_with("", "")->disk_uri("disk"), "nbd+unix:///disk?socket=%2Fa%20b");
+  const auto host = host_with("10.0.0.1:10810", "key");
+  const auto name = host->export_name("disk");
+  EXPECT_EQ(name.size(), 5U + 32U);
+  EXPECT_EQ(host->disk_uri("disk"), "nbd://10.0.0.1:10810/" + name);
+  // The same after a restart, another for each disk and with another key.
+  EXPECT_EQ(host_with("10.0.0.1:10810", "key")->export_name("disk"), name);
+  EXPECT_NE(host->export_name("risk").substr(4), name.substr(4));
+  EXPECT_NE(host_with("10.0.0.1:10810", "yek")->export_name("disk"), name);
+}
+
 TEST_F(Disks, OverlaysThatNoDiskNamesAreRemoved) {
   auto work = bench();
   const auto named = folder_ / "overlays/named.qcow2";

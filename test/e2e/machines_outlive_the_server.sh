@@ -7,13 +7,6 @@ vm=Microsoft.Compute/virtualMachines/one settings+=$'\nshutdown_seconds = 2'
 definition=Microsoft.Compute/galleries/g/images/tiny size=Standard_B1ls
 
 again() { sleep "$moment" && stop_server KILL && start_server; }
-booted() {  # COUNT: so often, says the console
-  local tries=0
-  until (($(cat "$data"/machines/guests/*/console.log | grep -c PINACO-BOOT-OK) >= $1)); do
-    ((tries++ < 900)) && sleep 0.1 || fail "not booted $1 times"
-  done
-}
-is() { [[ $(power one) == "$1" ]] || fail "not $1: $(cat "$work/answer")"; }
 deleted() { until status=$(call GET $vm) && ((status == 404)); do sleep 0.1; done; }
 
 "$top/tools/tiny_image.sh" "$work/tiny.raw"
@@ -25,13 +18,13 @@ network one westeurope
 for moment in 0 0.2 1 2.2; do
   machine one westeurope tiny ann
   timed "created, the server killed after $moment s" again
-  settle $vm && is running
+  settle $vm && is one running
   timed "  booted" booted 1
-  before=$(guests) && again && is running
+  before=$(guests) && again && is one running
   [[ -n $before && $before == "$(guests)" ]] || fail "guests were $before, are $(guests)"
   timed "  restarted: its disk is there" act one restart && booted 2
   ask POST $vm/deallocate && again
-  timed "  deallocated" settle $vm && is deallocated
+  timed "  deallocated" settle $vm && is one deallocated
   [[ -z $(guests) ]] || fail "left: $(guests)"
   ask DELETE $vm && again && timed "  deleted" deleted
 done
