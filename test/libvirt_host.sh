@@ -34,42 +34,47 @@ certificate server subjectAltName=IP:127.0.0.1
 certificate client extendedKeyUsage=clientAuth
 by_tls="qemu+tls://127.0.0.1:$tls_port/system?pkipath=$home/keys"
 
-printf '%s\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'namespaces = []' \
+printf '%s\n' 'user = "libvirt-qemu"' 'group = "libvirt-qemu"' 'security_driver = "none"' 'namespaces = []' \
   'cgroup_controllers = []' 'stdio_handler = "file"' >"$home/etc/qemu.conf"
 printf '%s\n' 'auth_unix_rw = "none"' "unix_sock_dir = \"$home/run\"" 'listen_tls = 1' \
   "tls_port = \"$tls_port\"" 'listen_addr = "127.0.0.1"' "ca_file = \"$home/keys/cacert.pem\"" \
   "cert_file = \"$home/keys/servercert.pem\"" "key_file = \"$home/keys/serverkey.pem\"" \
   >"$home/etc/libvirtd.conf"
-# libvirt looks for its account even where it does not use it.
+# The account under which libvirt runs guests, as its package for whole hosts makes it.
 for file in passwd group; do
   grep -v ^libvirt-qemu: /etc/$file >"$home/etc/$file"
 done
 echo 'libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin' >>"$home/etc/passwd"
 echo 'libvirt-qemu:x:64055:' >>"$home/etc/group"
-unshare -m bash -c '
-  set -e
-  for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt \
-    cache:/var/cache/libvirt; do
-    mkdir -p "${pair#*:}"
-    mount --bind "$1/${pair%%:*}" "${pair#*:}"
-  done
-  for file in passwd group; do mount --bind "$1/etc/$file" /etc/$file; done
-  exec libvirtd --listen -f "$1/etc/libvirtd.conf" -p "$1/run/pid"' - "$home" \
+host_sees() {  # COMMAND: becomes it, with the host's folders and accounts
+  exec unshare -m bash -c '
+    set -e
+    for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt \
+      cache:/var/cache/libvirt; do
+      mkdir -p "${pair#*:}"
+      mount --bind "$0/${pair%%:*}" "${pair#*:}"
+    done
+    for file in passwd group; do mount --bind "$0/etc/$file" /etc/$file; done
+    exec "$@"' "$home" "$@"
+}
+host_sees libvirtd --listen -f "$home/etc/libvirtd.conf" -p "$home/run/pid" \
   >"$home/log/libvirtd" 2>&1 &
 libvirtd=$! sshd=''
 
-if command -v /usr/sbin/sshd >/dev/null; then
-  ssh-keygen -q -t ed25519 -N '' -f "$home/keys/host"
-  ssh-keygen -q -t ed25519 -N '' -f "$home/keys/me"
-  cp "$home/keys/me.pub" "$home/keys/allowed"
+if [[ -x /usr/sbin/sshd ]]; then
+  for name in host me; do ssh-keygen -q -t ed25519 -N '' -f "$home/keys/$name"; done
   ssh_port=$(free_port)
   mkdir -p /run/sshd
-  /usr/sbin/sshd -D -f /dev/null -p "$ssh_port" -h "$home/keys/host" -o ListenAddress=127.0.0.1 \
-    -o AuthorizedKeysFile="$home/keys/allowed" -o StrictModes=no -o PidFile=none \
-    -o UsePAM=no -o PermitRootLogin=yes >"$home/log/sshd" 2>&1 &
+  host_sees /usr/sbin/sshd -D -f /dev/null -p "$ssh_port" -h "$home/keys/host" \
+    -o ListenAddress=127.0.0.1 -o AuthorizedKeysFile="$home/keys/me.pub" -o StrictModes=no \
+    -o PidFile=none -o UsePAM=no -o PermitRootLogin=yes >"$home/log/sshd" 2>&1 &
   sshd=$!
+  # The account's own list of hosts stays as it is.
+  printf '#!/bin/sh\nexec ssh -F none -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"\n' \
+    >"$home/ssh"
+  chmod 755 "$home/ssh"
   by_ssh="qemu+ssh://root@127.0.0.1:$ssh_port/system?keyfile=$home/keys/me&no_verify=1&no_tty=1"
-  by_ssh+="&socket=$home/run/libvirt-sock"
+  by_ssh+="&command=$home/ssh"
 fi
 
 ask_host() { virsh -q -c "$by_socket" "$@"; }

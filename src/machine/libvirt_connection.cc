@@ -138,7 +138,7 @@ struct LibvirtConnection::Attempt {
   std::string words = {};
 
   static void run(const std::shared_ptr<Attempt>& attempt, const std::string& uri) {
-    const virConnectPtr opened = virConnectOpenAuth(uri.c_str(), virConnectAuthPtrDefault, 0);
+    const virConnectPtr opened = virConnectOpen(uri.c_str());  // asks nobody for passwords
     const auto words = opened == nullptr ? last_words() : std::string();
     const std::lock_guard lock(attempt->mutex);
     attempt->done = true;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
@@ -91,6 +92,9 @@ class TestExport {
     ASSERT_TRUE(started) << started.error().message;
     server_.emplace(std::move(*started));
     wait_until([&] { return os::Socket::connect_unix(socket_).has_value(); });
+    // A libvirt host runs its guests under another account.
+    std::filesystem::permissions(folder, std::filesystem::perms(0755));
+    std::filesystem::permissions(socket_, std::filesystem::perms(0777));
   }
   // Looks every 10 ms until it is true, or the server ends.
   template <typename Condition>
