@@ -15,7 +15,7 @@ printf 'rm /etc/rc\nwrite %s /etc/rc\nsif /etc/rc mode 0100755\n' "$work/rc" |
   debugfs -w -f - "$disk" >"$work/log" 2>&1
 way=0
 for uri in "$by_socket" "$by_tls" $by_ssh; do
-  settings=$usual$(host_settings "$uri") version=tiny/2.0.$((++way)) && start_server && sign_in
+  settings=$usual$(host_settings "$uri") version=kept/1.0.$((++way)) && start_server && sign_in
   if ((way == 1)); then
     "$pinaco" push "$work/tiny.raw" --gallery g --definition tiny --version 1.0.0 2>"$work/log"
     ask PATCH $images/tiny '{"tags": {"pinaco-provisioning": "none"}}'
@@ -27,7 +27,8 @@ for uri in "$by_socket" "$by_tls" $by_ssh; do
   [[ -n $before && $before == "$(guests)" ]] || fail "guests were $before, are $(guests)"
   timed "  restarted: its disk is there" act one restart && booted 2
   timed "  deallocated" act one deallocate && is one deallocated && nothing_there "a deallocated guest"
-  capture one $version && "$pinaco" pull g/$version -f "$work/$way.raw" 2>"$work/log"
+  "$pinaco" version create g/$version --from-vm one >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+  "$pinaco" pull g/$version -f "$work/$way.raw" 2>"$work/log"
   lines=$(debugfs -R 'cat /srv/kept' "$work/$way.raw?offset=1048576" 2>"$work/log" | wc -l)
   ((lines == 2)) || fail "$lines of 2 boots are in the version"
   act one start && booted 1 && timed "  deleted" gone $vm && nothing_there "a deleted guest"
