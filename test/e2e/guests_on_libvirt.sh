@@ -26,8 +26,8 @@ for uri in "$by_socket" "$by_tls" $by_ssh; do
   before=$(guests) && stop_server KILL && start_server && is one running
   [[ -n $before && $before == "$(guests)" ]] || fail "guests were $before, are $(guests)"
   timed "  restarted: its disk is there" act one restart && booted 2
-  timed "  deallocated" act one deallocate && is one deallocated && nothing_there "a deallocated guest"
-  "$pinaco" version create g/$version --from-vm one >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+  timed "  deallocated" act one deallocate && is one deallocated && nothing_there "a stopped guest"
+  "$pinaco" version create g/$version --from-vm one &>"$work/log" || fail "$(cat "$work/log")"
   "$pinaco" pull g/$version -f "$work/$way.raw" 2>"$work/log"
   lines=$(debugfs -R 'cat /srv/kept' "$work/$way.raw?offset=1048576" 2>"$work/log" | wc -l)
   ((lines == 2)) || fail "$lines of 2 boots are in the version"
