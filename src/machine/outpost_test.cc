@@ -14,6 +14,7 @@ class Outpost : public testing::Test {
     Machine machine;
     machine.id = guest_id;
     machine.disks = {{.slot = "os", .overlay_path = "/elsewhere/os.qcow2", .size_bytes = 1 << 20}};
+    machine.facts.id = guest_id;
     machine.facts.mac = "00:0d:3a:01:02:03";
     auto begin = to_json(machine);
     set_path(begin, "outpost", "127.0.0.1");
@@ -28,8 +29,8 @@ class Outpost : public testing::Test {
   static os::Socket connect(std::uint16_t port) {
     return os::Socket::connect("127.0.0.1", port, patience).value();
   }
-  // Whether the other side ends; what stays is seen by its answer to what comes later.
   static bool is_dropped(const os::Socket& socket) {
+    if (!socket.wait_readable(std::chrono::seconds(10)).value()) return false;
     Bytes byte(1);
     const auto got = socket.read_some(byte, patience);
     return !got || *got == 0;
@@ -71,6 +72,7 @@ TEST_F(Outpost, ReportsWhatTheGuestSays) {
   ASSERT_TRUE(tell("expect"));
   const auto card = connect(card_);
   guest::Facts facts;
+  facts.id = guest_id;
   facts.mac = "00:0d:3a:01:02:03";
   facts.computer_name = "named";
   const auto give_up = system_clock().steady() + patience;
