@@ -14,7 +14,7 @@ class OnLibvirt : public Supervised {
   void SetUp() override {
     const char* uri = std::getenv("PINACO_LIBVIRT");
     if (uri == nullptr) GTEST_SKIP() << "only with PINACO_LIBVIRT: test/e2e/guests_on_libvirt.sh";
-    host_ = {.name = "here", .uri = uri, .memory_mib = 100, .accelerator = "tcg"};
+    host_ = {.name = "here", .uri = uri, .memory_mib = 300, .accelerator = "tcg"};
     libvirt_ = std::make_unique<Libvirt>("here", uri, "default");
   }
   void serve(const Bytes& disk) {
@@ -129,6 +129,42 @@ TEST_F(OnLibvirt, TakesAPictureOfTheScreen) {
   const auto picture = guests_->screenshot(guest_id);
   ASSERT_TRUE(picture) << picture.error().message;
   EXPECT_EQ(as_text(*picture).substr(1, 3), "PNG");
+}
+
+TEST_F(OnLibvirt, AGuestOfGenerationTwoStartsTwiceAndLeavesNoVariables) {
+  if (!os::exists("/usr/share/OVMF/OVMF_CODE_4M.fd").value()) GTEST_SKIP() << "missing: ovmf";
+  serve(boot_disk("up", halt));
+  auto second = machine();
+  second.uefi = true;
+  second.memory_mib = 128;
+  ASSERT_TRUE(guests_->start(second));
+  EXPECT_EQ(status().state, State::running);
+  const auto xml = libvirt_->live_xml(guest_id).value();
+  EXPECT_NE(xml.find("OVMF_CODE_4M.fd"), std::string::npos) << xml;
+  ASSERT_TRUE(guests_->restart(guest_id, Milliseconds(0)));
+  EXPECT_EQ(status().state, State::running);
+  ASSERT_TRUE(guests_->end(guest_id, Milliseconds(0)));
+  EXPECT_EQ(libvirt_->domain(guest_id).value().is, Domain::Is::missing);
+}
+
+TEST_F(OnLibvirt, AttachesADiskToAGuestThatRunsAndBringsItBack) {
+  serve(boot_disk("up", halt));
+  start();
+  wait_for_text("up");
+  const Disk data{.slot = "lun3",
+                  .base_uri = base_uri_,
+                  .overlay_path = folder_ / "data.qcow2",
+                  .size_bytes = 1 << 20};
+  ASSERT_TRUE(guests_->attach(guest_id, data));
+  EXPECT_NE(libvirt_->live_xml(guest_id).value().find("pinaco-data.qcow2"), std::string::npos);
+  EXPECT_FALSE(is_here(data.overlay_path));
+  auto other = data;
+  other.overlay_path = folder_ / "other.qcow2";
+  EXPECT_EQ(guests_->attach(guest_id, other).error().kind, Kind::conflict);
+  EXPECT_EQ(guests_->freeze(guest_id, "lun3", folder_ / "above.qcow2").has_value(), true);
+  ASSERT_TRUE(guests_->detach(guest_id, "lun3"));
+  EXPECT_TRUE(is_here(data.overlay_path) && is_here(folder_ / "above.qcow2"));
+  EXPECT_FALSE(is_there(data.overlay_path) || is_there(folder_ / "above.qcow2"));
 }
 
 TEST_F(OnLibvirt, AHostThatIsAwayIsNamedAndKeepsNothing) {
