@@ -13,7 +13,7 @@ check='clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev'
 test='qemu-utils libnbd-dev libnbd-bin nbdkit sqlite3 openssl curl jq procps xorriso'
 demo='qemu-system-x86 ovmf debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio
   bsdextrautils dosfstools mtools openssh-client iproute2
-  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients openssh-server'
+  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients'
 clients='azure-cli'
 # A Node.js from elsewhere brings its own npm, beside which Debian's cannot be installed.
 command -v npm >/dev/null || clients+=' nodejs npm'

@@ -11,6 +11,7 @@
 #include <toml++/toml.h>
 
 #include "arm/arm.h"
+#include "base/ipv4.h"
 #include "base/text.h"
 #include "os/files.h"
 
@@ -213,6 +214,10 @@ Result<machine::LibvirtHost> read_host(const toml::table& table) {
 
 Result<> read_hosts(const toml::table& table, MachinesConfig& machines) {
   TRY(read_text(table, "address", machines.address));
+  const auto address = parse_ipv4(machines.address);
+  if (!address || *address == 0) {
+    return fail(bad(table, "address is the one of this server that hosts reach, like 10.0.0.1."));
+  }
   TRY(read_number(table, "disks_port", 1, 65535, machines.disks_port));
   const auto* node = table.get("host");
   const auto* list = table.get_as<toml::array>("host");

@@ -50,9 +50,6 @@ class EveryHypervisor : public Supervised, public testing::WithParamInterface<co
   }
   void SetUp() override {
     if (is("none")) return reopen();
-    if (is("libvirt") && std::getenv("PINACO_LIBVIRT") == nullptr) {
-      GTEST_SKIP() << "only with PINACO_LIBVIRT: test/e2e/guests_on_libvirt.sh";
-    }
     NEEDS_TOOL("qemu-system-x86_64");
     NEEDS_TOOL("nbdkit");
     prepare(boot_disk("up", halt));
@@ -65,7 +62,11 @@ class EveryHypervisor : public Supervised, public testing::WithParamInterface<co
             .size_bytes = 4 << 20};
   }
 };
-INSTANTIATE_TEST_SUITE_P(Machine, EveryHypervisor, testing::Values("qemu", "libvirt", "none"),
+std::vector<const char*> drivers() {
+  if (std::getenv("PINACO_LIBVIRT") == nullptr) return {"qemu", "none"};
+  return {"qemu", "none", "libvirt"};
+}
+INSTANTIATE_TEST_SUITE_P(Machine, EveryHypervisor, testing::ValuesIn(drivers()),
                          [](const auto& each) { return std::string(each.param); });
 
 TEST_P(EveryHypervisor, GoesThroughTheLifeOfAGuest) {

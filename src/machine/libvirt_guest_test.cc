@@ -9,11 +9,10 @@
 namespace pinaco::machine {
 namespace {
 
-class OnLibvirt : public Supervised {
+class OnLibvirt : public Supervised, public testing::WithParamInterface<std::string> {
  protected:
   void SetUp() override {
-    const char* uri = std::getenv("PINACO_LIBVIRT");
-    if (uri == nullptr) GTEST_SKIP() << "only with PINACO_LIBVIRT: test/e2e/guests_on_libvirt.sh";
+    const auto& uri = GetParam();
     host_ = {.name = "here", .uri = uri, .memory_mib = 300, .accelerator = "tcg"};
     libvirt_ = std::make_unique<Libvirt>("here", uri, "default");
   }
@@ -40,7 +39,15 @@ class OnLibvirt : public Supervised {
   std::unique_ptr<Libvirt> libvirt_;
 };
 
-TEST_F(OnLibvirt, WhatTheGuestWroteComesBackWhenItEnds) {
+// None without a host: test/e2e/guests_on_libvirt.sh has one.
+std::vector<std::string> uris() {
+  const char* uri = std::getenv("PINACO_LIBVIRT");
+  return uri == nullptr ? std::vector<std::string>() : std::vector<std::string>{uri};
+}
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OnLibvirt);
+INSTANTIATE_TEST_SUITE_P(Host, OnLibvirt, testing::ValuesIn(uris()));
+
+TEST_P(OnLibvirt, WhatTheGuestWroteComesBackWhenItEnds) {
   serve(boot_disk("written", halt, write_sector));
   start();
   EXPECT_FALSE(is_here(overlay_));
@@ -53,7 +60,7 @@ TEST_F(OnLibvirt, WhatTheGuestWroteComesBackWhenItEnds) {
   EXPECT_TRUE(guests_->list().empty());
 }
 
-TEST_F(OnLibvirt, AFrozenOverlayIsHereWhileTheGuestWritesAboveIt) {
+TEST_P(OnLibvirt, AFrozenOverlayIsHereWhileTheGuestWritesAboveIt) {
   serve(boot_disk("written", reset, write_sector));
   start();
   wait_for_text("written");
@@ -72,7 +79,7 @@ TEST_F(OnLibvirt, AFrozenOverlayIsHereWhileTheGuestWritesAboveIt) {
   EXPECT_FALSE(is_there(overlay_));
 }
 
-TEST_F(OnLibvirt, AKilledOutpostLosesNothing) {
+TEST_P(OnLibvirt, AKilledOutpostLosesNothing) {
   serve(boot_disk("written", halt, write_sector));
   start();
   wait_for_text("written");
@@ -92,7 +99,7 @@ TEST_F(OnLibvirt, AKilledOutpostLosesNothing) {
   EXPECT_FALSE(is_there(overlay_));
 }
 
-TEST_F(OnLibvirt, TheDiscGoesOnceTheGuestHasReported) {
+TEST_P(OnLibvirt, TheDiscGoesOnceTheGuestHasReported) {
   serve(boot_disk("up", halt));
   auto with_disc = machine();
   with_disc.disc.resize(1 << 16);
@@ -110,7 +117,7 @@ TEST_F(OnLibvirt, TheDiscGoesOnceTheGuestHasReported) {
   });
 }
 
-TEST_F(OnLibvirt, AGuestThatSwitchesItselfOffIsStoppedAndStartsAgain) {
+TEST_P(OnLibvirt, AGuestThatSwitchesItselfOffIsStoppedAndStartsAgain) {
   serve(boot_disk("up", obey));
   start();
   wait_for_text("up");
@@ -122,7 +129,7 @@ TEST_F(OnLibvirt, AGuestThatSwitchesItselfOffIsStoppedAndStartsAgain) {
   EXPECT_EQ(status().state, State::running);
 }
 
-TEST_F(OnLibvirt, TakesAPictureOfTheScreen) {
+TEST_P(OnLibvirt, TakesAPictureOfTheScreen) {
   serve(boot_disk("up", halt));
   start();
   wait_for_text("up");
@@ -131,7 +138,7 @@ TEST_F(OnLibvirt, TakesAPictureOfTheScreen) {
   EXPECT_EQ(as_text(*picture).substr(1, 3), "PNG");
 }
 
-TEST_F(OnLibvirt, AGuestOfGenerationTwoStartsTwiceAndLeavesNoVariables) {
+TEST_P(OnLibvirt, AGuestOfGenerationTwoStartsTwiceAndLeavesNoVariables) {
   if (!os::exists("/usr/share/OVMF/OVMF_CODE_4M.fd").value()) GTEST_SKIP() << "missing: ovmf";
   serve(boot_disk("up", halt));
   auto second = machine();
@@ -147,7 +154,7 @@ TEST_F(OnLibvirt, AGuestOfGenerationTwoStartsTwiceAndLeavesNoVariables) {
   EXPECT_EQ(libvirt_->domain(guest_id).value().is, Domain::Is::missing);
 }
 
-TEST_F(OnLibvirt, AttachesADiskToAGuestThatRunsAndBringsItBack) {
+TEST_P(OnLibvirt, AttachesADiskToAGuestThatRunsAndBringsItBack) {
   serve(boot_disk("up", halt));
   start();
   wait_for_text("up");
@@ -167,7 +174,7 @@ TEST_F(OnLibvirt, AttachesADiskToAGuestThatRunsAndBringsItBack) {
   EXPECT_FALSE(is_there(data.overlay_path) || is_there(folder_ / "above.qcow2"));
 }
 
-TEST_F(OnLibvirt, AHostThatIsAwayIsNamedAndKeepsNothing) {
+TEST_P(OnLibvirt, AHostThatIsAwayIsNamedAndKeepsNothing) {
   serve(boot_disk("up", halt));
   host_.uri = "qemu+unix:///system?socket=" + (folder_ / "none");
   reopen();

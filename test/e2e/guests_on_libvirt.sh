@@ -36,4 +36,5 @@ for uri in "$by_socket" "$by_tls" $by_ssh; do
 done
 PINACO_LIBVIRT=$by_socket "${pinaco%/*}/machine_test" --gtest_filter='*ibvirt*' >"$work/log" ||
   fail "$(cat "$work/log")"
+grep -q 'OK.*OnLibvirt' "$work/log" || fail "no test ran on the host"
 [[ -n $by_ssh ]] || echo "without sshd: qemu+ssh was left out"
