@@ -39,7 +39,7 @@ void run_events_once() {
 }
 
 std::string last_words() {
-  const virErrorPtr error = virGetLastError();
+  const auto* error = virGetLastError();
   return error != nullptr && error->message != nullptr ? std::string(trim(error->message))
                                                        : "it does not say why";
 }
@@ -138,7 +138,7 @@ struct LibvirtConnection::Attempt {
   std::string words = {};
 
   static void run(const std::shared_ptr<Attempt>& attempt, const std::string& uri) {
-    const virConnectPtr opened = virConnectOpen(uri.c_str());  // asks nobody for passwords
+    auto* opened = virConnectOpen(uri.c_str());  // asks nobody for passwords
     const auto words = opened == nullptr ? last_words() : std::string();
     const std::lock_guard lock(attempt->mutex);
     attempt->done = true;
