@@ -157,7 +157,7 @@ Result<Json> Evaluation::call(const Node& node) {
     if (!answer) {
       return refuse(
           fmt::format("The template function '{}' is not valid. Please see "
-                      "https://aka.ms/arm-template-expressions for usage details.",
+                      "https://aka.ms/arm-functions for usage details.",
                       shown(node.spelled)));
     }
     result = std::move(*answer);

@@ -110,7 +110,9 @@ TEST(Expression, SaysWhereItsTextIsWrong) {
       {"parameters('o')[0", "! expected token 'RightSquareBracket' and actual 'EndOfData'."},
       {"parameters('o')[]", "! expected token 'Identifier' and actual 'RightSquareBracket'."},
       {"parameters('o')?.x", "! expected token 'EndOfData' and actual 'QuestionMark'."},
-      {"concat('a", "! has no single quote at its end"},
+      {"concat('a",
+       "! the string constant at position '7' is not terminated. String constants must be enclosed "
+       "within a pair of single quotes."},
       {"bad-expression",
        "! The language expression 'bad-expression' is not valid: the string character 'x' at "
        "position '5' is not expected."},

@@ -34,6 +34,8 @@ struct Function {
   Result<Json> (*pure)(Call& call) = nullptr;
   // Instead of pure: those that do not evaluate all of their arguments, or evaluate lambdas.
   Result<Json> (*lazy)(Evaluation& evaluation, const Node& call) = nullptr;
+  // What it says of too few or too many arguments, where that is not what the others say.
+  std::string_view wrong_count = {};
 };
 
 inline std::string_view Call::name() const {

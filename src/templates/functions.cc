@@ -121,6 +121,7 @@ const Function* find_function(std::string_view lower_name) {
 Result<> check_count(const Function& function, std::size_t count) {
   const auto [least, most] = counts_of(function.parameters);
   if (count >= least && count <= most) return {};
+  if (!function.wrong_count.empty()) return refuse(std::string(function.wrong_count));
   const std::string where = fmt::format(
       "Please see https://aka.ms/arm-resource-functions/#{} for usage details.", function.name);
   if (most == std::string_view::npos && least == 1) {

@@ -85,8 +85,9 @@ Result<Token> Lexer::string_literal() {
     }
   }
   return refuse(
-      fmt::format("The language expression '{}' is not valid: the string that begins at position "
-                  "'{}' has no single quote at its end.",
+      fmt::format("The language expression '{}' is not valid: the string constant at position "
+                  "'{}' is not terminated. String constants must be enclosed within a pair of "
+                  "single quotes. Please see https://aka.ms/arm-functions for usage details.",
                   shown(text_), at_));
 }
 

@@ -13,9 +13,10 @@ namespace pinaco::templates {
 namespace {
 
 Result<Json> too_large(const Call& call) {
-  return unable(call, fmt::format("the result of '{}' and '{}' is outside of the limits of an "
-                                  "integer of 64 bits",
-                                  call.integer(0), call.integer(1)));
+  return refuse(
+      fmt::format("The template language function '{}' overflowed with the operants '{}' and '{}'. "
+                  "Please see https://aka.ms/arm-functions for usage details.",
+                  call.name(), call.integer(0), call.integer(1)));
 }
 
 Result<Json> add(Call& call) {

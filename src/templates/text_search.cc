@@ -121,7 +121,12 @@ constexpr std::array functions = {
     Function{.name = "startsWith", .parameters = "ss", .pure = starts_with},
     Function{.name = "endsWith", .parameters = "ss", .pure = ends_with},
     Function{.name = "replace", .parameters = "sss", .pure = replace},
-    Function{.name = "split", .parameters = "sx", .pure = split},
+    Function{.name = "split",
+             .parameters = "sx",
+             .pure = split,
+             .wrong_count = "The template language function 'split' expects exactly '2' "
+                            "parameters. Please see https://aka.ms/arm-functions for usage "
+                            "details."},
     Function{.name = "indexOf", .parameters = "xx", .pure = first_index_of},
     Function{.name = "lastIndexOf", .parameters = "xx", .pure = last_index_of},
 };

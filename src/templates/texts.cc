@@ -161,16 +161,38 @@ Result<Json> pad_left(Call& call) {
   return text(padded + source);
 }
 
+std::unexpected<Error> out_of_text(std::string_view why) {
+  return refuse(
+      fmt::format("Unable to evaluate the template language function 'substring'. {} Please see "
+                  "https://aka.ms/arm-resource-functions/#substring for usage details.",
+                  why));
+}
+
 Result<Json> substring(Call& call) {
   const std::string_view whole = call.text(0);
   const std::int64_t units = count_units(whole);
   const std::int64_t first = call.integer(1);
+  if (first < 0) {
+    return out_of_text(
+        fmt::format("The index parameter cannot be less than zero. The index: '{}'.", first));
+  }
+  if (first > units) {
+    return out_of_text(
+        fmt::format("The index parameter cannot be larger than the length of the string. The index "
+                    "parameter: '{}', the length of the string parameter: '{}'.",
+                    first, units));
+  }
   const std::int64_t count = call.size() > 2 ? call.integer(2) : units - first;
-  if (first < 0 || first > units || count < 0 || count > units - first) {
-    return unable(call, fmt::format("the index and length parameters must refer to a location "
-                                    "within the string. The index parameter: '{}', the length "
-                                    "parameter: '{}', the length of the string parameter: '{}'",
-                                    first, count, units));
+  if (count < 0) {
+    return out_of_text(fmt::format(
+        "The length parameter cannot be less than zero. The length parameter: '{}'.", count));
+  }
+  if (count > units - first) {
+    return out_of_text(
+        fmt::format("The index and length parameters must refer to a location within the string. "
+                    "The index parameter: '{}', the length parameter: '{}', the length of the "
+                    "string parameter: '{}'.",
+                    first, count, units));
   }
   return text(cut_units(whole, first, count));
 }
@@ -206,8 +228,20 @@ constexpr std::array functions = {
     Function{.name = "toLower", .parameters = "s", .pure = to_lower_},
     Function{.name = "toUpper", .parameters = "s", .pure = to_upper_},
     Function{.name = "trim", .parameters = "s", .pure = trim_},
-    Function{.name = "padLeft", .parameters = "xx?x", .pure = pad_left},
-    Function{.name = "substring", .parameters = "si?i", .pure = substring},
+    Function{.name = "padLeft",
+             .parameters = "xx?x",
+             .pure = pad_left,
+             .wrong_count = "Unable to evaluate template language function 'padLeft': function "
+                            "requires minimum two and maximum three arguments. The syntax is "
+                            "padLeft(string, totalWidth [, paddingChar]). Please see "
+                            "https://aka.ms/arm-resource-functions/#padLeft for usage details."},
+    Function{.name = "substring",
+             .parameters = "si?i",
+             .pure = substring,
+             .wrong_count = "The template language function 'substring' expects at least two "
+                            "parameters and up to three parameters: a string, a start index and "
+                            "optionally a length. Please see "
+                            "https://aka.ms/arm-resource-functions/#substring for usage details."},
     Function{.name = "format", .parameters = "sx*", .pure = format},
     Function{.name = "guid", .parameters = "s+", .pure = guid},
     Function{.name = "uniqueString", .parameters = "s+", .pure = unique_string},

@@ -89,7 +89,7 @@ TEST(Texts, ArePadded) {
       {"padLeft(10, 15, 'abc')",
        "! The padding character must be a single character, while 'abc' was provided."},
       {"padLeft(10, 15, '')", "! a single character, while '' was provided"},
-      {"padLeft('a')", "! requires between 2 and 3 argument(s) while 1"},
+      {"padLeft('a')", "! function requires minimum two and maximum three arguments."},
   });
 }
 
@@ -109,11 +109,16 @@ TEST(Texts, AreCutInUnitsOfUtf16) {
       {"substring('abc', 0, 4)",
        "! The index parameter: '0', the length parameter: '4', the length of the string parameter: "
        "'3'"},
-      {"substring('abc', -1, 2)", "! must refer to a location within the string"},
-      {"substring('abc', 4)", "! must refer to a location within the string"},
-      {"substring('abc', 1, -1)", "! must refer to a location within the string"},
-      {"substring('abc', 9223372036854775807, 9223372036854775807)", "! must refer to a location"},
-      {"substring('abc', -9223372036854775808)", "! must refer to a location"},
+      {"substring('abc', -1, 2)",
+       "! The index parameter cannot be less than zero. The index: '-1'."},
+      {"substring('abc', 4)",
+       "! The index parameter cannot be larger than the length of the string. The index parameter: "
+       "'4', the length of the string parameter: '3'."},
+      {"substring('abc', 1, -1)",
+       "! The length parameter cannot be less than zero. The length parameter: '-1'."},
+      {"substring('abc', 9223372036854775807, 9223372036854775807)", "! cannot be larger than"},
+      {"substring('abc', -9223372036854775808)", "! cannot be less than zero"},
+      {"substring('abc')", "! expects at least two parameters and up to three parameters"},
       {"substring('abc', '1')", "! of type string and integer"},
       {"skip('one two three', 4)", R"("two three")"},
       {"skip('', 5)", R"("")"},
@@ -174,7 +179,7 @@ TEST(Texts, AreSearched) {
       {"split('a-b--c', createArray('--', '-'))", R"(["a","b","c"])"},
       {"split('a/b/c', 3)", "! string or an array of strings"},
       {"split('a', createArray(1))", "! string or an array of strings"},
-      {"split('one')", "! requires 2 argument(s) while 1"},
+      {"split('one')", "! The template language function 'split' expects exactly '2' parameters."},
       {"empty('')", "true"},
       {"empty('abc')", "false"},
       {"empty(100)",
