@@ -29,7 +29,7 @@ std::unexpected<Error> malformed() {
 
 class Composite {
  public:
-  Composite(std::string_view format, std::span<const Json> arguments, const Budget& budget)
+  Composite(std::string_view format, std::span<const Json> arguments, Budget& budget)
       : format_(format), arguments_(arguments), budget_(budget) {}
 
   Result<std::string> write() {
@@ -105,6 +105,8 @@ class Composite {
                    out_.size() + static_cast<std::uint64_t>(width) + text_size_max(argument)));
     std::string text;
     if (argument.is_number() && !format.empty()) {
+      // Hundreds of exact digits of a floating-point number take as long as a thousand nodes.
+      TRY(budget_.spend(argument.is_double() ? 1000 : 1, 0));
       auto formatted = net_number(argument, format);
       if (!formatted) return bad_format("Format specifier was invalid.");
       text = std::move(*formatted);
@@ -119,7 +121,7 @@ class Composite {
 
   std::string_view format_;
   std::span<const Json> arguments_;
-  const Budget& budget_;
+  Budget& budget_;
   std::size_t at_ = 0;
   std::string out_;
   std::size_t checked_ = 0;
@@ -128,7 +130,7 @@ class Composite {
 }  // namespace
 
 Result<std::string> net_format(std::string_view format, std::span<const Json> arguments,
-                               const Budget& budget) {
+                               Budget& budget) {
   return Composite(format, arguments, budget).write();
 }
 

@@ -11,6 +11,6 @@
 namespace pinaco::templates {
 
 Result<std::string> net_format(std::string_view format, std::span<const Json> arguments,
-                               const Budget& budget);
+                               Budget& budget);
 
 }  // namespace pinaco::templates

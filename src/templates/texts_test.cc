@@ -36,6 +36,8 @@ TEST(Texts, AreMadeOfOtherValues) {
       {"string(null())", R"("")"},
       {"string(1.5)", R"("1.5")"},
       {"string(createArray('a', 1, false(), null()))", R"("[\"a\",1,false,null]")"},
+      {"string(createArray(1.5, 2.0, float(3)))", R"("[1.5,2.0,3.0]")"},
+      {"string(1e30)", R"("1E+30")"},
       {"string(createObject('a', 1))", R"("{\"a\":1}")"},
       {"string()", "! function requires 1 argument(s) while 0 were provided"},
       {"json('null')", "null"},

@@ -8,28 +8,41 @@
 namespace pinaco::templates {
 namespace {
 
-void append_key(const Json& value, std::string& key) {
+// As .NET writes it: 1.5, 1.0, 1E+20.
+std::string float_text(double value) {
+  std::string text = fmt::format("{}", value);
+  const std::size_t exponent = text.find('e');
+  if (exponent != std::string::npos) text[exponent] = 'E';
+  return text;
+}
+
+// JSON in one line; `sorted`: members in the order of their names.
+void append_json(const Json& value, bool sorted, std::string& out) {
   if (const auto* object = value.if_object()) {
     std::vector<std::pair<std::string_view, const Json*>> members;
     members.reserve(object->size());
     for (const auto& member : *object) members.emplace_back(member.key(), &member.value());
-    std::ranges::sort(members, {}, [](const auto& member) { return member.first; });
-    key += '{';
+    if (sorted) std::ranges::sort(members, {}, [](const auto& member) { return member.first; });
+    out += '{';
     for (const auto& [name, member] : members) {
-      key += to_text(Json(name)) + ":";
-      append_key(*member, key);
-      key += ',';
+      if (&name != &members.front().first) out += ',';
+      out += to_text(Json(name)) + ":";
+      append_json(*member, sorted, out);
     }
-    key += '}';
+    out += '}';
   } else if (const auto* array = value.if_array()) {
-    key += '[';
+    out += '[';
     for (const auto& element : *array) {
-      append_key(element, key);
-      key += ',';
+      if (&element != &array->front()) out += ',';
+      append_json(element, sorted, out);
     }
-    key += ']';
+    out += ']';
+  } else if (value.is_double()) {
+    std::string text = float_text(value.get_double());
+    if (text.find_first_of(".E") == std::string::npos) text += ".0";
+    out += text;
   } else {
-    key += to_text(value);
+    out += to_text(value);
   }
 }
 
@@ -43,8 +56,10 @@ std::string text_of(const Json& value) {
   if (value.is_string()) return std::string(value.get_string());
   if (value.is_bool()) return value.get_bool() ? "True" : "False";
   if (value.is_null()) return "";
-  if (value.is_double()) return fmt::format("{}", value.get_double());
-  return to_text(value);
+  if (value.is_double()) return float_text(value.get_double());
+  std::string text;
+  append_json(value, false, text);
+  return text;
 }
 
 std::uint64_t text_size_max(const Json& value) {
@@ -63,7 +78,7 @@ std::uint64_t text_size_max(const Json& value) {
 
 std::string key_of(const Json& value) {
   std::string key;
-  append_key(value, key);
+  append_json(value, true, key);
   return key;
 }
 
