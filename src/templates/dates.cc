@@ -175,7 +175,8 @@ Result<std::string> format_time(WallTime time, std::string_view format, std::str
       out += format[i + 1];
       i += 2;
     } else if (c == '%') {
-      if (++i == format.size() || format[i] == '%') return bad();
+      i++;
+      if (i == format.size() || format[i] == '%') return bad();
     } else {
       std::size_t end = i + 1;
       while (end < format.size() && format[end] == c) end++;

@@ -14,8 +14,8 @@
 namespace pinaco::templates {
 namespace {
 
-Result<Json> text(std::string value) {
-  return Result<Json>(Json(std::move(value)));
+Result<Json> text(std::string_view value) {
+  return Result<Json>(Json(value));
 }
 
 std::unexpected<Error> not_valid(const Call& call, std::string_view why) {
@@ -97,7 +97,7 @@ Result<Json> uri(Call& call) {
                     "https://aka.ms/arm-function-datauri for usage details.",
                     shown(call.text(0))));
   }
-  return text(std::move(*joined));
+  return text(*joined);
 }
 
 Result<Json> uri_component(Call& call) {

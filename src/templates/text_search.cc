@@ -39,7 +39,7 @@ Result<Json> replace(Call& call) {
     result += with;
     at = found + old.size();
   }
-  return Result<Json>(Json(std::move(result)));
+  return Result<Json>(Json(result));
 }
 
 Result<std::vector<std::string_view>> separators_of(const Call& call) {

@@ -14,8 +14,8 @@
 namespace pinaco::templates {
 namespace {
 
-Result<Json> text(std::string value) {
-  return Result<Json>(Json(std::move(value)));
+Result<Json> text(std::string_view value) {
+  return Result<Json>(Json(value));
 }
 
 Result<Json> concat_arrays(Call& call) {
@@ -56,7 +56,7 @@ Result<Json> concat(Call& call) {
       all += text_of(argument);
     }
   }
-  return text(std::move(all));
+  return text(all);
 }
 
 Result<Json> join(Call& call) {
@@ -70,7 +70,7 @@ Result<Json> join(Call& call) {
     if (i > 0) all += separator;
     all += text_of(parts[i]);
   }
-  return text(std::move(all));
+  return text(all);
 }
 
 Result<Json> string_(Call& call) {
