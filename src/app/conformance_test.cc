@@ -315,6 +315,7 @@ void Conformance::play(const std::string& path) {
       continue;
     }
     if (line == "WAIT") {
+      pinaco_->deployments->drain();
       pinaco_->workers->drain();
       continue;
     }
@@ -385,6 +386,7 @@ void Conformance::play(const std::string& path) {
       where_ = path + ":" + std::to_string(number) + ": " + request + "\n";
       if (request.starts_with("FOLLOW")) {
         const bool location = request == "FOLLOW Location";
+        pinaco_->deployments->drain();
         pinaco_->workers->drain();
         send("GET", follow_[location ? "Location" : "Azure-AsyncOperation"], "");
       } else {

@@ -153,6 +153,7 @@ void Pinaco::stop() {
   if (http) http->stop(Seconds(5));
   if (nbd) nbd->stop();
   if (host) host->disks().stop();
+  if (deployments) deployments->stop();
   if (workers) workers->stop();
 }
 
@@ -195,6 +196,8 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   work.folders = folders_of(config, data);
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, std::move(work),
                                                     pinaco->host.get());
+  pinaco->deployments =
+      std::make_unique<deploy::Deployments>(*pinaco->model, pinaco->world, *pinaco->access);
   nbd::ServerOptions nbd;
   nbd.address = config.address;
   nbd.port = static_cast<std::uint16_t>(config.nbd_port);
@@ -213,12 +216,16 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
                               .world = pinaco->world,
                               .depot = *pinaco->depot,
                               .workers = *pinaco->workers,
+                              .deployments = *pinaco->deployments,
                               .host = pinaco->host.get(),
                               .nbd = *pinaco->nbd,
                               .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
                               .link_key = link_key}));
 
   pinaco->workers->start();
+  TRY(pinaco->deployments->start([front = pinaco->front.get()](const deploy::Request& request) {
+    return front->perform(request);
+  }));
   auto http = http::serve(
       {.address = config.address,
        .port = static_cast<std::uint16_t>(config.port),

@@ -9,6 +9,7 @@
 #include "access/access.h"
 #include "app/config.h"
 #include "base/clock.h"
+#include "deploy/deploy.h"
 #include "front/front.h"
 #include "http/http.h"
 #include "identity/identity.h"
@@ -28,6 +29,7 @@ struct Pinaco {
   std::shared_ptr<std::atomic<bool>> ending = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<work::Host> host;  // nullptr: no machines
   std::unique_ptr<work::Workers> workers;
+  std::unique_ptr<deploy::Deployments> deployments;
   std::unique_ptr<nbd::Server> nbd;
   std::unique_ptr<front::Front> front;
   std::unique_ptr<http::Server> http;

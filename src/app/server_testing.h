@@ -122,7 +122,10 @@ class WholeServer {
     return told;
   }
 
-  void drain() { pinaco_->workers->drain(); }
+  void drain() {
+    pinaco_->deployments->drain();
+    pinaco_->workers->drain();
+  }
 
   // What became of the operation that an answer named; it has ended.
   Told end_of(const Told& told) {

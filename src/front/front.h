@@ -15,6 +15,7 @@
 #include <string>
 
 #include "access/access.h"
+#include "deploy/deploy.h"
 #include "graph/graph.h"
 #include "http/http.h"
 #include "identity/identity.h"
@@ -32,6 +33,7 @@ struct Parts {
   const provider::World& world;
   work::Depot& depot;
   work::Workers& workers;
+  deploy::Deployments& deployments;
   work::Host* host;  // where machines run; nullptr: nowhere
   nbd::Server& nbd;
   std::string nbd_host = "127.0.0.1";  // as clients reach the NBD server
@@ -51,13 +53,16 @@ class Front {
   ~Front();
 
   http::Reply answer(http::Request& request);
+  // The same way for what a deployment asks, as its caller: deploy::Dispatch.
+  Result<provider::Outcome> perform(const deploy::Request& request);
   static std::uint64_t body_bytes_max(const http::Request& head);
 
  private:
   explicit Front(Parts parts);
   http::Reply answer_arm(const http::Request& request, const Target& target);
+  provider::Call call_for(std::string method, const Target& target);
   http::Reply answer_graph(const provider::Call& call, const Target& target);
-  void record(const provider::Call& call, const http::Reply& reply,
+  void record(const provider::Call& call, int status, std::string_view answer,
               const std::string& correlation) const;
   http::Reply refuse_caller(const Error& error, const Target& target) const;
   Result<provider::Outcome> dispatch(provider::Call& call, const Target& target);

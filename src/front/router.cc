@@ -93,23 +93,46 @@ http::Reply Front::answer(http::Request& request) {
   return answer_arm(request, *target);
 }
 
+provider::Call Front::call_for(std::string method, const Target& target) {
+  return {.method = std::move(method),
+          .path = target.path,
+          .id = {},
+          .api_version = {},
+          .query = target.query,
+          .model = parts_.model,
+          .world = parts_.world,
+          .access = parts_.access,
+          .base_url = target.base_url,
+          .sign = [this, base = target.base_url](std::string_view subscription,
+                                                 std::string_view grant) {
+            return blobs_->sign(base, subscription, grant);
+          }};
+}
+
+// What a deployment sends: like a request, but from inside, as a caller who was let in before.
+Result<provider::Outcome> Front::perform(const deploy::Request& request) {
+  Target target{.path = request.path, .base_url = request.base_url};
+  for (const auto part : split(std::string_view(request.path).substr(1), '/')) {
+    target.segments.emplace_back(part);
+  }
+  target.query["api-version"] = request.api_version;
+  auto call = call_for(request.method, target);
+  call.caller = request.caller;
+  call.body = request.body;
+  auto outcome = dispatch(call, target);
+  if (request.method == "GET") return outcome;
+  parts_.workers.kick();
+  record(call, outcome ? outcome->status : arm::http_status(outcome.error()),
+         outcome ? to_text(outcome->body) : to_text(arm::envelope(outcome.error())),
+         parts_.model.random().uuid());
+  return outcome;
+}
+
 http::Reply Front::answer_arm(const http::Request& request, const Target& target) {
   std::optional<access::OneView> view;
   const bool reads = request.method == "GET" || request.method == "HEAD" ||
                      istarts_with(target.path, "/providers/Microsoft.ResourceGraph/");
-  provider::Call call{.method = request.method,
-                      .path = target.path,
-                      .id = {},
-                      .api_version = {},
-                      .query = target.query,
-                      .model = parts_.model,
-                      .world = parts_.world,
-                      .access = parts_.access,
-                      .base_url = target.base_url,
-                      .sign = [this, base = target.base_url](std::string_view subscription,
-                                                             std::string_view grant) {
-                        return blobs_->sign(base, subscription, grant);
-                      }};
+  auto call = call_for(request.method, target);
   http::Reply reply;
   if (auto caller = parts_.identity.authenticate(request); !caller) {
     // Trouble of ours is no reason to throw a good token away.
@@ -140,7 +163,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
     if (request.method == "DELETE") own_->look_after_exports();
   }
   const std::string id = parts_.model.random().uuid();
-  record(call, reply, id);
+  record(call, reply.status, reply.body, id);
   reply.headers.add("x-ms-request-id", id);
   reply.headers.add("x-ms-correlation-request-id", id);
   reply.headers.add(
@@ -172,11 +195,11 @@ http::Reply Front::answer_graph(const provider::Call& call, const Target& target
 }
 
 // Into the activity log. A request that was done is not failed because nobody wrote it down.
-void Front::record(const provider::Call& call, const http::Reply& reply,
+void Front::record(const provider::Call& call, int status, std::string_view answer,
                    const std::string& correlation) const {
   if (call.method == "GET" || call.method == "HEAD" || call.caller.object_id.empty()) return;
   const provider::Event event{
-      .correlation = correlation, .status = reply.status, .answer = reply.body};
+      .correlation = correlation, .status = status, .answer = answer};
   if (const auto done = provider::record_activity(call, event); !done) {
     LOG(error, "front", "the activity log lacks {} {}: {}", call.method, call.path,
         done.error().message);
@@ -227,6 +250,7 @@ Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& ta
     }
     return route.handler(call);
   }
+  if (auto outcome = parts_.deployments.answer(call)) return std::move(*outcome);
   if (auto outcome = dispatch_extension(call, target)) return std::move(*outcome);
   auto id = arm::ResourceId::parse(target.path);
   if (!id || id->subscription.empty()) {
@@ -404,6 +428,11 @@ http::Reply Front::reply_to(const provider::Call& call, Result<provider::Outcome
                                                 plain ? "" : "monitor=true&", call.api_version));
     }
     // Without it clients wait 30 s and more between two polls.
+    reply.headers.add("Retry-After", "1");
+  } else if (!outcome->deployment.empty()) {
+    reply.headers.add("Azure-AsyncOperation",
+                      fmt::format("{}{}/operationStatuses/{}?api-version={}", call.base_url,
+                                  call.path, outcome->deployment, call.api_version));
     reply.headers.add("Retry-After", "1");
   } else if (outcome->retry_after_s > 0) {
     reply.headers.add("Retry-After", std::to_string(outcome->retry_after_s));

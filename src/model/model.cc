@@ -171,10 +171,15 @@ std::string rules_prefix(std::string_view scope_key) {
   return std::string(access_facts) + "on" + std::string(scope_key) + "/";
 }
 
+std::string attached_prefix(std::string_view scope_key) {
+  return "on" + std::string(scope_key) + "/";
+}
+
 Result<> Change::erase(const arm::ResourceId& id) {
   TRY(check_shard(id, subscription_));
   // What was allowed on it goes with it: a later one of the same name starts without.
   for (const auto& [name, value] : TRY(facts(rules_prefix(id.key())))) TRY(erase_fact(name));
+  for (const auto& [name, value] : TRY(facts(attached_prefix(id.key())))) TRY(erase_fact(name));
   return transaction_.erase(resource_key(id));
 }
 

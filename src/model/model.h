@@ -28,6 +28,8 @@ inline constexpr std::string_view access_facts = "access/";
 // What the names of facts about a scope and all below it start with; they go when it is erased.
 std::string rules_prefix(std::string_view scope_key);
 inline constexpr std::string_view lock_mark = "/#lock/";  // in the names of those that are locks
+// The same for facts of any other kind that go with a scope.
+std::string attached_prefix(std::string_view scope_key);
 
 // A resource as remembered: a superset of what any api-version shows.
 struct Resource {

@@ -103,6 +103,7 @@ struct Outcome {
   bool location_header = false;                    // and Location beside Azure-AsyncOperation
   std::string next = {};                           // a list goes on here ($skiptoken)
   std::vector<std::string> warnings = {};          // a Warning header each
+  std::string deployment = {};  // the run of a deployment that began, followed below its own path
 };
 
 using Handler = Result<Outcome> (*)(const Call& call);

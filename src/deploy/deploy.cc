@@ -1,0 +1,366 @@
+// What is asked of deployments, and its answers.
+#include "deploy/deploy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "deploy/paths.h"
+#include "deploy/shapes.h"
+
+namespace pinaco::deploy {
+namespace {
+
+constexpr std::string_view versions[] = {
+    "2014-04-01", "2015-11-01", "2016-02-01", "2016-06-01", "2016-07-01", "2016-09-01",
+    "2017-05-10", "2018-02-01", "2018-05-01", "2019-03-01", "2019-05-01", "2019-05-10",
+    "2019-07-01", "2019-08-01", "2019-10-01", "2020-06-01", "2020-08-01", "2020-10-01",
+    "2021-01-01", "2021-04-01", "2022-09-01", "2023-07-01", "2024-03-01", "2024-07-01",
+    "2024-11-01", "2025-03-01", "2025-04-01"};
+constexpr std::size_t page_rows = 100;
+
+using provider::Call;
+using provider::Outcome;
+
+// One that is there, as the caller's tenant has it.
+struct Found {
+  Place place;
+  Record record;
+};
+
+Result<Found> find(const Engine& engine, const Call& call, const Asked& asked) {
+  const auto scope = TRY(provider::normal_scope(call, asked.scope));
+  auto place = place_of(call.caller.tenant, scope);
+  std::optional<Record> record;
+  TRY(engine.model().read(place.shard, [&](const model::View& view) -> Result<> {
+    record = TRY(find_record(view, place, asked.name));
+    return {};
+  }));
+  if (record) return Found{std::move(place), std::move(*record)};
+  return fail(
+      arm::error(Kind::not_found, "DeploymentNotFound",
+                 fmt::format("Deployment '{}' could not be found.", cut_text(asked.name, 100))));
+}
+
+Error still_active(const Record& record) {
+  return arm::error(
+      Kind::conflict, "DeploymentActive",
+      fmt::format(
+          "Unable to edit or replace deployment '{}': previous deployment from '{}' is still "
+          "active. Cancel it, or wait until it has ended. Please see "
+          "https://aka.ms/arm-deploy for usage details.",
+          record.name, to_iso8601(record.start)));
+}
+
+Result<> keep_few(model::Change& change, const Place& place) {
+  auto records = TRY(list_records(change, place));
+  for (std::size_t left = records.size(); left >= kept_max && !records.empty(); --left) {
+    // The oldest is the last; what runs stays.
+    while (!records.empty() && !has_ended(records.back().state)) records.pop_back();
+    if (records.empty()) break;
+    TRY(erase_record(change, place, records.back().name));
+    records.pop_back();
+  }
+  return {};
+}
+
+Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
+  TRY(engine.check_room());
+  auto wanted = TRY(read_body(engine, call, asked));
+  Record& record = wanted.record;
+  const auto place = place_of(record.tenant, record.scope);
+  bool existed = false;
+  TRY(engine.model().change(place.shard, [&](model::Change& change) -> Result<> {
+    const auto old = TRY(find_record(change, place, record.name));
+    existed = old.has_value();
+    if (old) {
+      if (!has_ended(old->state)) return fail(still_active(*old));
+      if (old->location != record.location) {
+        return fail(arm::error(
+            Kind::conflict, "InvalidDeploymentLocation",
+            fmt::format("Invalid deployment location '{}'. The deployment '{}' already exists in "
+                        "location '{}'.",
+                        record.location, record.name, old->location)));
+      }
+      record.name = old->name;
+      TRY(erase_record(change, place, record.name));
+    } else {
+      TRY(keep_few(change, place));
+    }
+    // The group may have gone since it was looked at.
+    const auto id = arm::ResourceId::parse(record.scope == "/" ? "" : record.scope);
+    if (id && id->is_group() && !TRY(change.find(*id)))
+      return fail(arm::group_not_found(id->group));
+    TRY(put_record(change, place, record));
+    TRY(put_template(change, place, record.name, wanted.text));
+    return change.put_fact(
+        "deploying/" + record.run,
+        JsonObject{{"tenant", record.tenant}, {"scope", record.scope}, {"name", record.name}});
+  }));
+  engine.take(record);
+  return Outcome{.status = existed ? 200 : 201, .body = show(record), .deployment = record.run};
+}
+
+Result<Outcome> validate(const Engine& engine, const Call& call, const Asked& asked) {
+  auto wanted = TRY(read_body(engine, call, asked));
+  // What needs nothing that is deployed is evaluated now, so that its errors are said now.
+  JsonArray resources;
+  for (std::size_t i = 0; i < wanted.plan->plan().size(); ++i) {
+    const auto& planned = wanted.plan->plan()[i];
+    if (!planned.wanted) continue;
+    resources.push_back(JsonObject{{"id", planned.id}});
+    const auto body = wanted.plan->body(i, nullptr);
+    if (!body && !body.error().message.contains("is not expected at this location")) {
+      return fail(body.error());
+    }
+  }
+  auto shown = show(wanted.record);
+  auto& properties = shown.get_object()["properties"].get_object();
+  properties["provisioningState"] = "Succeeded";
+  properties["validatedResources"] = std::move(resources);
+  return Outcome{.body = std::move(shown)};
+}
+
+Result<Outcome> list(const Engine& engine, const Call& call, const Asked& asked) {
+  const auto scope = TRY(provider::normal_scope(call, asked.scope));
+  const auto place = place_of(call.caller.tenant, scope);
+  std::vector<Record> records;
+  TRY(engine.model().read(place.shard, [&](const model::View& view) -> Result<> {
+    records = TRY(list_records(view, place));
+    return {};
+  }));
+  const auto wanted = call.query.find("$filter");
+  std::string state;
+  if (wanted != call.query.end() && !wanted->second.empty()) {
+    const auto words = split(wanted->second, ' ');
+    if (words.size() != 3 || !iequals(words[0], "provisioningState") || !iequals(words[1], "eq") ||
+        words[2].size() < 2) {
+      return fail(arm::error(Kind::invalid, "InvalidFilterInQueryString",
+                             "Deployments are filtered by provisioningState eq 'Failed' and the "
+                             "like."));
+    }
+    state = words[2].substr(1, words[2].size() - 2);
+  }
+  std::size_t most = page_rows;
+  if (const auto top = call.query.find("$top"); top != call.query.end()) {
+    most = static_cast<std::size_t>(
+        parse_int(top->second, 1, static_cast<std::int64_t>(page_rows)).value_or(page_rows));
+  }
+  std::size_t from = 0;
+  if (const auto token = call.query.find("$skiptoken"); token != call.query.end()) {
+    from = static_cast<std::size_t>(parse_int(token->second, 0, kept_max).value_or(0));
+  }
+  JsonArray rows;
+  std::size_t at = 0;
+  Outcome outcome;
+  for (const auto& record : records) {
+    if (!state.empty() && !iequals(state, to_string(record.state))) continue;
+    if (at++ < from) continue;
+    if (rows.size() == most) {
+      outcome.next = std::to_string(at - 1);
+      break;
+    }
+    rows.push_back(show(record));
+  }
+  outcome.body = JsonObject{{"value", std::move(rows)}};
+  return outcome;
+}
+
+Result<Outcome> cancel(Engine& engine, const Found& found) {
+  const auto& record = found.record;
+  if (has_ended(record.state)) {
+    return fail(arm::error(Kind::conflict, "DeploymentCannotBeCancelled",
+                           fmt::format("The deployment '{}' cannot be cancelled because it is not "
+                                       "active. The current state is '{}'.",
+                                       record.name, to_string(record.state))));
+  }
+  TRY(engine.model().change(found.place.shard, [&](model::Change& change) -> Result<> {
+    auto now = TRY(find_record(change, found.place, record.name));
+    if (!now || now->run != record.run || has_ended(now->state)) return {};
+    now->cancel = true;
+    return put_record(change, found.place, *now);
+  }));
+  engine.cancel(record.run);
+  return Outcome{.status = 204};
+}
+
+Result<Outcome> remove(Engine& engine, const Found& found) {
+  if (!has_ended(found.record.state)) return fail(still_active(found.record));
+  TRY(engine.model().change(found.place.shard, [&](model::Change& change) -> Result<> {
+    const auto now = TRY(find_record(change, found.place, found.record.name));
+    if (now && !has_ended(now->state)) return fail(still_active(*now));
+    return erase_record(change, found.place, found.record.name);
+  }));
+  return Outcome{.status = 204};
+}
+
+Result<Outcome> export_template(const Engine& engine, const Found& found) {
+  Json text;
+  TRY(engine.model().read(found.place.shard, [&](const model::View& view) -> Result<> {
+    text = TRY(find_template(view, found.place, found.record.name));
+    return {};
+  }));
+  return Outcome{.body = JsonObject{{"template", std::move(text)}}};
+}
+
+Result<Outcome> operations(const Engine& engine, const Found& found, const Asked& asked) {
+  const auto& record = found.record;
+  Json text;
+  std::vector<Step> steps;
+  TRY(engine.model().read(found.place.shard, [&](const model::View& view) -> Result<> {
+    text = TRY(find_template(view, found.place, record.name));
+    steps = TRY(find_steps(view, found.place, record.name, templates::resources_max));
+    return {};
+  }));
+  // Secure values are gone once it has ended; names do not depend on what they were, or it would
+  // not have got this far with them hidden. One that cannot be laid out again lists nothing.
+  const auto plan = engine.load(record, std::move(text),
+                                has_ended(record.state) ? parameters_again(record) : record.given);
+  JsonArray rows;
+  if (plan) {
+    for (std::size_t i = 0; i < (*plan)->plan().size() && i < steps.size(); ++i) {
+      const auto& planned = (*plan)->plan()[i];
+      if (steps[i].status == 0 && steps[i].progress != Progress::failed) continue;
+      const auto id = operation_id(record, planned.id);
+      if (!asked.item.empty() && !iequals(asked.item, id)) continue;
+      rows.push_back(show_operation(record, &planned, steps[i], id));
+    }
+  }
+  if (record.state == State::succeeded) {
+    const auto id = operation_id(record, "outputs");
+    if (asked.item.empty() || iequals(asked.item, id)) {
+      const Step step{
+          .progress = Progress::done, .start = record.end, .end = record.end, .status = 200};
+      rows.push_back(show_operation(record, nullptr, step, id));
+    }
+  }
+  if (asked.item.empty()) return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
+  if (rows.empty()) {
+    return fail(
+        arm::error(Kind::not_found, "DeploymentOperationNotFound",
+                   fmt::format("The deployment has no operation '{}'.", cut_text(asked.item, 60))));
+  }
+  return Outcome{.body = rows[0]};
+}
+
+Result<Outcome> status(const Found& found, const Asked& asked) {
+  const auto& record = found.record;
+  if (!iequals(asked.item, record.run)) {
+    return fail(
+        arm::error(Kind::not_found, "DeploymentOperationNotFound",
+                   fmt::format("The deployment '{}' was started again since.", record.name)));
+  }
+  JsonObject body{{"status", to_string(record.state)}};
+  if (!record.error.is_null()) body["error"] = record.error;
+  return Outcome{.body = std::move(body), .retry_after_s = has_ended(record.state) ? 0 : 1};
+}
+
+}  // namespace
+
+Json parameters_again(const Record& record) {
+  JsonObject given;
+  for (const auto& each : record.parameters.get_object()) {
+    const Json* value = find_path(each.value(), "value");
+    const bool object = iequals(string_at(each.value(), "type"), "SecureObject");
+    given[each.key()] = JsonObject{{"value", value != nullptr ? *value
+                                             : object         ? Json(JsonObject())
+                                                              : Json("")}};
+  }
+  return given;
+}
+
+Deployments::Deployments(model::Model& model, const provider::World& world,
+                         const access::Access& access, Options options)
+    : engine_(std::make_unique<Engine>(model, world, access, options)) {}
+Deployments::~Deployments() = default;
+
+Result<> Deployments::start(Dispatch dispatch) {
+  return engine_->start(std::move(dispatch));
+}
+
+void Deployments::stop() {
+  engine_->stop();
+}
+void Deployments::drain() {
+  engine_->drain();
+}
+
+std::optional<Result<Outcome>> Deployments::answer(const Call& call) {
+  if (const auto asked = parse_path(call.path)) return answer(call, *asked);
+  constexpr std::string_view of_group = "/exporttemplate";
+  if (call.method != "POST" || !to_lower(call.path).ends_with(of_group)) return std::nullopt;
+  return export_group(*engine_, call, call.path.substr(0, call.path.size() - of_group.size()));
+}
+
+Result<Outcome> Deployments::answer(const Call& call, const Asked& asked) {
+  if (std::ranges::find(versions, call.api_version) == std::end(versions)) {
+    return fail(arm::error(
+        Kind::invalid, "NoRegisteredProviderFound",
+        fmt::format("No registered resource provider found for API version '{}' for type "
+                    "'deployments'. The supported api-versions are '{}'.",
+                    cut_text(call.api_version, 40),
+                    join({std::begin(versions), std::end(versions)}, ", "))));
+  }
+  const auto scope = TRY(provider::normal_scope(call, asked.scope));
+  auto below = Record{.name = asked.name, .scope = scope}.id();
+  if (asked.name.empty()) below.pop_back();  // the slash
+  const auto may = [&](std::string_view verb) -> Result<> {
+    TRY(call.access.may(call.caller, fmt::format("Microsoft.Resources/deployments/{}", verb),
+                        below));
+    if (verb == "write" || verb == "delete") {
+      TRY(call.access.check_locks(below, verb == "delete"));
+    }
+    return {};
+  };
+  const auto& method = call.method;
+  const bool reads = method == "GET" || method == "HEAD";
+  if (asked.name.empty() && reads) {
+    TRY(may("read"));
+    return list(*engine_, call, asked);
+  }
+  if (!asked.name.empty() && asked.action.empty()) {
+    if (method == "PUT") {
+      TRY(may("write"));
+      return put(*engine_, call, asked);
+    }
+    if (reads || method == "DELETE") {
+      TRY(may(reads ? "read" : "delete"));
+      auto found = find(*engine_, call, asked);
+      if (!found && method == "DELETE") return Outcome{.status = 204};
+      if (!found) return fail(found.error());
+      if (method == "DELETE") return remove(*engine_, *found);
+      if (method == "HEAD") return Outcome{.status = 204};
+      return Outcome{.body = show(found->record)};
+    }
+  }
+  if (method == "POST" && iequals(asked.action, "validate")) {
+    TRY(may("validate/action"));
+    return validate(*engine_, call, asked);
+  }
+  if (method == "POST" && iequals(asked.action, "whatIf")) {
+    TRY(may("whatIf/action"));
+    return what_if(*engine_, call, asked);
+  }
+  if (method == "POST" && iequals(asked.action, "cancel")) {
+    TRY(may("cancel/action"));
+    return cancel(*engine_, TRY(find(*engine_, call, asked)));
+  }
+  if (method == "POST" && iequals(asked.action, "exportTemplate")) {
+    TRY(may("exportTemplate/action"));
+    return export_template(*engine_, TRY(find(*engine_, call, asked)));
+  }
+  if (reads && iequals(asked.action, "operations")) {
+    TRY(may("operations/read"));
+    return operations(*engine_, TRY(find(*engine_, call, asked)), asked);
+  }
+  if (reads && iequals(asked.action, "operationStatuses")) {
+    TRY(may("operationstatuses/read"));
+    return status(TRY(find(*engine_, call, asked)), asked);
+  }
+  return fail(arm::error(
+      Kind::invalid, "HttpMethodNotSupported",
+      fmt::format("The method {} is not supported for '{}'.", method, cut_text(call.path, 300))));
+}
+
+}  // namespace pinaco::deploy

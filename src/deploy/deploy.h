@@ -1,0 +1,70 @@
+// Deployments: what a template wants is made so, through the same requests that a client would
+// send, with the rights of who asked.
+//
+// What it is: answer() serves <scope>/providers/Microsoft.Resources/deployments on resource groups,
+// subscriptions, management groups and tenants. A deployment is a few facts in its scope's shard
+// (records.h); a thread goes over those that run, sends what may go next on lanes, and follows the
+// long operations that answers begin. Each step may be repeated: a server that starts again sends
+// what had no answer once more. Threads: everything from any thread. Lifetime: Model, World and
+// Access outlive it; what it sends goes through `dispatch`. Limits below. Errors: ARM's codes;
+// what fails later stands in the deployment.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "access/access.h"
+#include "identity/identity.h"
+#include "model/model.h"
+#include "provider/provider.h"
+
+namespace pinaco::deploy {
+
+inline constexpr std::size_t running_max = 100;   // at once; more wait their turn
+inline constexpr std::size_t waiting_max = 2000;  // then a PUT is answered 429
+inline constexpr std::size_t kept_max = 800;      // of a scope; the oldest that ended go
+
+// A request as a client would send it, by somebody whose rights were established when the
+// deployment was asked for; what he may do is asked each time anew.
+struct Request {
+  std::string method;
+  std::string path;  // of the resource, and of an action below it
+  std::string api_version;
+  Json body = nullptr;
+  identity::Caller caller = {};
+  std::string base_url = {};  // "https://host:port", as the client of the deployment used it
+};
+using Dispatch = std::function<Result<provider::Outcome>(const Request& request)>;
+
+struct Options {
+  std::size_t lanes = 8;                        // requests at once
+  Milliseconds look_every = Milliseconds(100);  // after operations under way
+  Milliseconds retry_after = Seconds(2);        // what is busy is sent again
+  int attempts_max = 60;
+};
+
+class Engine;
+struct Asked;
+
+class Deployments {
+ public:
+  Deployments(model::Model& model, const provider::World& world, const access::Access& access,
+              Options options = {});
+  ~Deployments();
+
+  // Before the first answer(). Takes up what a former process left.
+  Result<> start(Dispatch dispatch);
+  void stop();
+  void drain();  // waits until none runs; for tests
+
+  // nullopt: the path is none of a deployment's, and no group's exportTemplate.
+  std::optional<Result<provider::Outcome>> answer(const provider::Call& call);
+
+ private:
+  Result<provider::Outcome> answer(const provider::Call& call, const Asked& asked);
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace pinaco::deploy

@@ -1,0 +1,421 @@
+// How runs are taken up, advanced and remembered.
+#include "deploy/engine.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "deploy/shapes.h"
+
+namespace pinaco::deploy {
+namespace {
+
+constexpr std::string_view pending_prefix = "deploying/";
+constexpr std::size_t sending_max = 16;  // of one deployment at once
+
+bool is_terminal(Progress progress) {
+  return progress == Progress::done || progress == Progress::failed ||
+         progress == Progress::skipped || progress == Progress::blocked;
+}
+
+// Somebody else is at it, or a part is away: sent again after a while.
+bool may_pass(const Error& error) {
+  return error.kind == Kind::busy || error.kind == Kind::unavailable ||
+         error.code == "AnotherOperationInProgress" || error.code == "TooManyRequests" ||
+         error.code == "DeploymentActive";
+}
+
+}  // namespace
+
+Engine::Engine(model::Model& model, const provider::World& world, const access::Access& access,
+               Options options)
+    : model_(model), world_(world), access_(access), options_(options) {}
+
+Engine::~Engine() {
+  stop();
+}
+
+Result<> Engine::start(Dispatch dispatch) {
+  dispatch_ = std::move(dispatch);
+  auto shards = TRY(model_.shards());
+  shards.emplace_back();
+  for (const auto& shard : shards) {
+    TRY(model_.read(shard, [&](const model::View& view) -> Result<> {
+      for (const auto& [name, json] : TRY(view.facts(pending_prefix))) {
+        waiting_.push_back({.tenant = std::string(string_at(json, "tenant")),
+                            .scope = std::string(string_at(json, "scope")),
+                            .name = std::string(string_at(json, "name")),
+                            .run = name.substr(pending_prefix.size())});
+      }
+      return {};
+    }));
+  }
+  lanes_ = std::make_unique<os::Lanes>(options_.lanes, running_max * sending_max);
+  thread_ = std::thread([this] { go(); });
+  return {};
+}
+
+void Engine::stop() {
+  ending_ = true;
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  lanes_.reset();
+}
+
+void Engine::drain() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return ending_ || (waiting_.empty() && runs_.empty()); });
+}
+
+Result<std::unique_ptr<templates::Template>> Engine::load(const Record& record, Json text,
+                                                          const Json& parameters) const {
+  auto around = TRY(surroundings_of(record, model_, access_));
+  return templates::Template::load(std::move(text), parameters, std::move(around));
+}
+
+Result<> Engine::check_room() const {
+  const std::lock_guard lock(mutex_);
+  if (waiting_.size() < waiting_max) return {};
+  return fail(arm::error(Kind::busy, "TooManyRequests",
+                         fmt::format("{} deployments wait already. Try again when some have ended.",
+                                     waiting_.size())));
+}
+
+void Engine::take(const Record& record) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(
+        {.tenant = record.tenant, .scope = record.scope, .name = record.name, .run = record.run});
+    moved_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Engine::cancel(const std::string& wanted) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& run : runs_) {
+      if (run->record.run == wanted) run->cancel = true;
+    }
+    moved_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Engine::go() {
+  while (!ending_) {
+    take_up_waiting();
+    // Only this thread changes the list.
+    for (const auto& run : runs_) advance(run);
+    std::unique_lock lock(mutex_);
+    std::erase_if(runs_, [](const auto& run) { return run->over && run->sending == 0; });
+    const bool idle = runs_.empty() && waiting_.empty();
+    if (idle) changed_.notify_all();  // whoever drains
+    changed_.wait_for(lock, idle ? Milliseconds(1000) : options_.look_every,
+                      [&] { return ending_.load() || moved_; });
+    moved_ = false;
+  }
+}
+
+void Engine::take_up_waiting() {
+  while (true) {
+    Waiting next;
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty() || runs_.size() >= running_max) return;
+      next = waiting_.front();
+    }
+    auto run = open(next);
+    if (!run) {
+      LOG(warning, "deploy", "the deployment {} on {} cannot go on: {}", next.name, next.scope,
+          run.error().message);
+      if (const auto dropped = drop(next, run.error()); !dropped) {
+        LOG(error, "deploy", "{}", dropped.error().message);
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    waiting_.pop_front();
+    if (run && *run != nullptr) runs_.push_back(std::move(*run));
+  }
+}
+
+// nullptr: it has ended, or was replaced or deleted.
+Result<std::shared_ptr<Engine::Run>> Engine::open(const Waiting& waiting) {
+  auto run = std::make_shared<Run>();
+  run->place = place_of(waiting.tenant, waiting.scope);
+  std::optional<Record> record;
+  Json text;
+  TRY(model_.read(run->place.shard, [&](const model::View& view) -> Result<> {
+    record = TRY(find_record(view, run->place, waiting.name));
+    if (record) text = TRY(find_template(view, run->place, waiting.name));
+    return {};
+  }));
+  if (!record || record->run != waiting.run || has_ended(record->state)) {
+    TRY(model_.change(run->place.shard, [&](model::Change& change) -> Result<> {
+      return change.erase_fact(std::string(pending_prefix) + waiting.run);
+    }));
+    return std::shared_ptr<Run>();
+  }
+  run->record = std::move(*record);
+  run->cancel = run->record.cancel;
+  run->plan = TRY(load(run->record, std::move(text), run->record.given));
+  const auto count = run->plan->plan().size();
+  TRY(model_.read(run->place.shard, [&](const model::View& view) -> Result<> {
+    run->steps = TRY(find_steps(view, run->place, waiting.name, count));
+    return {};
+  }));
+  run->not_before.resize(count);
+  run->attempts.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& step = run->steps[i];
+    // What was on its way when the last process ended is sent again.
+    if (step.progress == Progress::sending) step.progress = Progress::waiting;
+    if (step.progress != Progress::waiting) continue;
+    if (!run->plan->plan()[i].wanted) step.progress = Progress::skipped;
+  }
+  return run;
+}
+
+// It can no longer be read, say because its group is gone.
+Result<> Engine::drop(const Waiting& waiting, const Error& error) {
+  const auto place = place_of(waiting.tenant, waiting.scope);
+  return model_.change(place.shard, [&](model::Change& change) -> Result<> {
+    TRY(change.erase_fact(std::string(pending_prefix) + waiting.run));
+    auto record = TRY(find_record(change, place, waiting.name));
+    if (!record || record->run != waiting.run || has_ended(record->state)) return {};
+    record->state = State::failed;
+    record->error = error_json(error);
+    record->given = JsonObject();
+    record->end = change.now();
+    return put_record(change, place, *record);
+  });
+}
+
+bool Engine::may_begin(Run& run, std::size_t index) const {
+  const auto& planned = run.plan->plan()[index];
+  for (const auto before : planned.after) {
+    const auto progress = run.steps[before].progress;
+    if (!is_terminal(progress)) return false;
+    if (progress == Progress::failed || progress == Progress::blocked) {
+      run.steps[index].progress = Progress::blocked;
+      run.changed = true;
+      return false;
+    }
+  }
+  return model_.clock().steady() >= run.not_before[index];
+}
+
+void Engine::advance(const std::shared_ptr<Run>& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (run->over || run->finishing) return;
+  }
+  follow(*run);
+  bool ended = true;
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < run->steps.size(); ++i) {
+      auto& step = run->steps[i];
+      if (step.progress != Progress::waiting) continue;
+      if (run->cancel) {
+        step.progress = Progress::blocked;
+        run->changed = true;
+        continue;
+      }
+      if (run->sending >= sending_max || !may_begin(*run, i)) continue;
+      run->changed = true;
+      if (run->plan->plan()[i].existing) {
+        step.progress = Progress::done;
+        step.start = step.end = model_.clock().now();
+        continue;
+      }
+      step.progress = Progress::sending;
+      if (step.start == WallTime()) step.start = model_.clock().now();
+      run->sending++;
+      const auto queued = lanes_->try_run([this, run, i] { send(*run, i); });
+      if (!queued) {
+        step.progress = Progress::waiting;
+        run->sending--;
+      }
+    }
+    for (const auto& step : run->steps) {
+      // What was begun and then cancelled goes on by itself; nobody waits for it.
+      const bool left = run->cancel && step.progress == Progress::following;
+      ended = ended && (is_terminal(step.progress) || left);
+    }
+    ended = ended && run->sending == 0;
+    if (ended) run->finishing = true;
+  }
+  if (const auto kept = keep_steps(*run); !kept) {
+    LOG(warning, "deploy", "progress of {} is not kept: {}", run->record.id(),
+        kept.error().message);
+  }
+  if (!ended) return;
+  const auto queued = lanes_->try_run([this, run] { finish(*run); });
+  if (queued) return;
+  const std::lock_guard lock(mutex_);
+  run->finishing = false;
+}
+
+Result<> Engine::keep_steps(Run& run) {
+  std::vector<Step> steps;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!run.changed) return {};
+    run.changed = false;
+    steps = run.steps;
+  }
+  bool gone = false;
+  const auto kept = model_.change(run.place.shard, [&](model::Change& change) -> Result<> {
+    auto record = TRY(find_record(change, run.place, run.record.name));
+    gone = !record || record->run != run.record.run;
+    if (gone) return {};
+    if (record->state == State::accepted) {
+      record->state = State::running;
+      TRY(put_record(change, run.place, *record));
+    }
+    return put_steps(change, run.place, run.record.name, steps);
+  });
+  const std::lock_guard lock(mutex_);
+  if (!kept) run.changed = true;
+  if (gone) run.over = true;
+  return kept;
+}
+
+void Engine::send(Run& run, std::size_t index) {
+  const auto& planned = run.plan->plan()[index];
+  Result<provider::Outcome> outcome = fail(Kind::cancelled, "The server stops.");
+  if (!ending_) {
+    Reader reader(dispatch_, run.record.caller, run.record.base_url,
+                  run.plan->surroundings().subscription);
+    const auto body = [&] {
+      const std::lock_guard lock(run.evaluating);
+      return run.plan->body(index, &reader);
+    }();
+    if (body) {
+      outcome = dispatch_({.method = "PUT",
+                           .path = planned.id,
+                           .api_version = planned.api_version,
+                           .body = *body,
+                           .caller = run.record.caller,
+                           .base_url = run.record.base_url});
+    } else {
+      outcome = fail(body.error());
+    }
+  }
+  take_answer(run, index, std::move(outcome));
+  {
+    const std::lock_guard lock(mutex_);
+    run.sending--;
+    moved_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Engine::take_answer(Run& run, std::size_t index, Result<provider::Outcome> outcome) {
+  const auto& planned = run.plan->plan()[index];
+  std::string nested;
+  if (outcome && planned.is_deployment()) nested = outcome->deployment;
+  const auto now = model_.clock().now();
+  const std::lock_guard lock(mutex_);
+  auto& step = run.steps[index];
+  run.changed = true;
+  if (!outcome) {
+    const auto& error = outcome.error();
+    if (error.kind == Kind::cancelled) {
+      step.progress = Progress::waiting;
+      return;
+    }
+    if (may_pass(error) && ++run.attempts[index] < options_.attempts_max) {
+      step.progress = Progress::waiting;
+      run.not_before[index] = model_.clock().steady() + options_.retry_after;
+      return;
+    }
+    step.progress = Progress::failed;
+    step.error = error_json(error);
+    step.status = arm::http_status(error);
+    step.end = now;
+    return;
+  }
+  step.status = outcome->status;
+  step.end = now;
+  if (!nested.empty()) {
+    step.progress = Progress::following;
+    step.operation = nested;
+    step.subscription = run.record.tenant;
+  } else if (outcome->operation &&
+             outcome->operation->state == model::OperationState::in_progress) {
+    step.progress = Progress::following;
+    step.operation = outcome->operation->id;
+    step.subscription = outcome->operation->resource.subscription;
+  } else {
+    step.progress = Progress::done;
+  }
+}
+
+void Engine::follow(Run& run) {
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    Step step;
+    {
+      const std::lock_guard lock(mutex_);
+      step = run.steps[i];
+    }
+    if (step.progress != Progress::following) continue;
+    const auto moved = follow_one(run, run.plan->plan()[i], step);
+    if (!moved) {
+      LOG(warning, "deploy", "{} cannot be followed: {}", run.plan->plan()[i].id,
+          moved.error().message);
+      continue;
+    }
+    if (!*moved) continue;
+    const std::lock_guard lock(mutex_);
+    run.steps[i] = step;
+    run.changed = true;
+  }
+}
+
+Result<bool> Engine::follow_one(const Run&, const templates::Planned& planned, Step& step) {
+  Json error;
+  if (planned.is_deployment()) {
+    const auto at = planned.id.rfind("/providers/");
+    const auto scope = at == 0 ? std::string("/") : planned.id.substr(0, at);
+    const auto name = planned.id.substr(planned.id.rfind('/') + 1);
+    const auto place = place_of(step.subscription, scope);
+    std::optional<Record> record;
+    TRY(model_.read(place.shard, [&](const model::View& view) -> Result<> {
+      record = TRY(find_record(view, place, name));
+      return {};
+    }));
+    if (record && record->run == step.operation && !has_ended(record->state)) return false;
+    if (!record || record->run != step.operation) {
+      error = JsonObject{{"code", "DeploymentReplaced"},
+                         {"message", "The nested deployment was deleted or replaced."}};
+    } else if (record->state != State::succeeded) {
+      error = record->error;
+    }
+  } else {
+    std::optional<model::Operation> operation;
+    TRY(model_.read(step.subscription, [&](const model::View& view) -> Result<> {
+      operation = TRY(view.find_operation(step.operation));
+      return {};
+    }));
+    if (operation && operation->state == model::OperationState::in_progress) return false;
+    if (operation && operation->state == model::OperationState::failed) {
+      const Error why = arm::error(Kind::conflict, operation->error_code, operation->error_message,
+                                   operation->error_target);
+      error = JsonObject{{"code", "ResourceDeploymentFailure"},
+                         {"message",
+                          "The resource write operation failed to complete successfully, because "
+                          "it reached terminal provisioning state 'Failed'."},
+                         {"target", planned.id},
+                         {"details", JsonArray{error_json(why)}}};
+    }
+  }
+  step.end = model_.clock().now();
+  step.progress = error.is_null() ? Progress::done : Progress::failed;
+  if (!error.is_null()) step.status = 409;
+  step.error = std::move(error);
+  return true;
+}
+
+}  // namespace pinaco::deploy
