@@ -28,7 +28,8 @@ Result<> Template::find_order() {
       }
       for (const auto& each : list.get_array()) {
         if (!each.is_string()) {
-          return fail(bad_template(fmt::format("'{}' has a member that is not a text", path), path));
+          return fail(
+              bad_template(fmt::format("'{}' has a member that is not a text", path), path));
         }
         TRY(depend_on(i, std::string(each.get_string())));
       }
@@ -134,10 +135,11 @@ Result<> Template::check_circles() const {
   if (ordered == plan_.size()) return {};
   for (std::size_t i = 0; i < plan_.size(); ++i) {
     if (waits[i] == 0) continue;
-    return fail(bad_template(fmt::format("Circular dependency detected on resource: '{}'. Please see "
-                                         "https://aka.ms/arm-syntax-resources for usage details.",
-                                         plan_[i].id),
-                             plan_[i].path));
+    return fail(
+        bad_template(fmt::format("Circular dependency detected on resource: '{}'. Please see "
+                                 "https://aka.ms/arm-syntax-resources for usage details.",
+                                 plan_[i].id),
+                     plan_[i].path));
   }
   return {};
 }

@@ -67,14 +67,21 @@ bool is_of_type(const Json& value, std::string_view type) {
 
 std::string_view token_name(const Json& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: return "Null";
-    case boost::json::kind::bool_: return "Boolean";
+    case boost::json::kind::null:
+      return "Null";
+    case boost::json::kind::bool_:
+      return "Boolean";
     case boost::json::kind::int64:
-    case boost::json::kind::uint64: return "Integer";
-    case boost::json::kind::double_: return "Float";
-    case boost::json::kind::string: return "String";
-    case boost::json::kind::array: return "Array";
-    case boost::json::kind::object: return "Object";
+    case boost::json::kind::uint64:
+      return "Integer";
+    case boost::json::kind::double_:
+      return "Float";
+    case boost::json::kind::string:
+      return "String";
+    case boost::json::kind::array:
+      return "Array";
+    case boost::json::kind::object:
+      return "Object";
   }
   return "Undefined";
 }
@@ -82,8 +89,7 @@ std::string_view token_name(const Json& value) {
 Result<> Template::take_parameters(const Json& given) {
   const Json* declared = find_member(*root_, "parameters");
   const JsonObject none;
-  const auto& wanted =
-      declared != nullptr && declared->is_object() ? declared->get_object() : none;
+  const auto& wanted = declared != nullptr && declared->is_object() ? declared->get_object() : none;
   if (!given.is_null() && !given.is_object()) {
     return fail(bad_template("The parameters are not an object", "parameters"));
   }
@@ -135,10 +141,11 @@ Result<> Template::take_parameter(const std::string& name, const Json& declared,
   const Json* value = nullptr;
   if (given != nullptr) {
     if (!given->is_object()) {
-      return fail(bad_template(fmt::format("The value of the template parameter '{}' is not given as "
-                                           "{{\"value\": …}}. {}",
-                                           name, see_parameters),
-                               path));
+      return fail(
+          bad_template(fmt::format("The value of the template parameter '{}' is not given as "
+                                   "{{\"value\": …}}. {}",
+                                   name, see_parameters),
+                       path));
     }
     value = find_member(given->get_object(), "value");
     if (value == nullptr && find_member(given->get_object(), "reference") != nullptr) {
@@ -154,10 +161,10 @@ Result<> Template::take_parameter(const std::string& name, const Json& declared,
   } else if (fallback != nullptr) {
     parameter.value = TRY(value_of(*fallback, {}, nullptr, path + ".defaultValue"));
   } else if (!(find_member(about, "nullable") != nullptr && bool_at(declared, "nullable"))) {
-    return fail(bad_template(
-        fmt::format("The value for the template parameter '{}' is not provided. {}", name,
-                    see_parameters),
-        path));
+    return fail(
+        bad_template(fmt::format("The value for the template parameter '{}' is not provided. {}",
+                                 name, see_parameters),
+                     path));
   }
   if (!(parameter.value.is_null() && bool_at(declared, "nullable"))) {
     TRY(check_value(name, about, parameter.value));
@@ -191,8 +198,7 @@ Result<> Template::check_value(std::string_view name, const JsonObject& declared
     const auto is_allowed = [&](const Json& one) {
       for (const auto& each : list) {
         if (each == one) return true;
-        if (each.is_string() && one.is_string() &&
-            iequals(each.get_string(), one.get_string())) {
+        if (each.is_string() && one.is_string() && iequals(each.get_string(), one.get_string())) {
           return true;
         }
       }
@@ -220,7 +226,8 @@ Result<> Template::check_value(std::string_view name, const JsonObject& declared
   if (iequals(type, "int")) {
     const auto number = value.is_int64() ? value.get_int64() : INT64_MAX;
     if (const auto low = bound("minValue"); low && number < *low) {
-      return refuse(fmt::format("The value '{}' is less than the minimum value '{}'", number, *low));
+      return refuse(
+          fmt::format("The value '{}' is less than the minimum value '{}'", number, *low));
     }
     if (const auto high = bound("maxValue"); high && number > *high) {
       return refuse(

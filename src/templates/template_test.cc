@@ -85,9 +85,11 @@ TEST(Template, FindsTheOrderByAnyWayOfSayingIt) {
 }
 
 TEST(Template, WaitsForWhatItRefersTo) {
-  const auto loaded = load(
-      all({one("b", R"("properties": {"x": {"y": ["[concat('is ', reference('a').said)]"]}})"),
-           one("a"), one("c", R"("tags": {"k": "[listKeys(resourceId('Microsoft.Compute/galleries', 'b'), '2021-10-01').what]"})")}));
+  const auto loaded = load(all(
+      {one("b", R"("properties": {"x": {"y": ["[concat('is ', reference('a').said)]"]}})"),
+       one("a"),
+       one("c",
+           R"("tags": {"k": "[listKeys(resourceId('Microsoft.Compute/galleries', 'b'), '2021-10-01').what]"})")}));
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ((*loaded)->plan()[0].after, std::vector<std::size_t>{1});
   EXPECT_EQ((*loaded)->plan()[2].after, std::vector<std::size_t>{0});

@@ -63,10 +63,9 @@ Result<Json> Template::variable(std::string_view asked) {
   const auto declared = declared_variables_.find(name);
   const auto copied = copied_variables_.find(name);
   if (declared == declared_variables_.end() && copied == copied_variables_.end()) {
-    return fail(Kind::invalid,
-                fmt::format("The template variable '{}' is not found. Please see "
-                            "https://aka.ms/arm-syntax-variables for usage details.",
-                            cut_text(asked, 100)));
+    return fail(Kind::invalid, fmt::format("The template variable '{}' is not found. Please see "
+                                           "https://aka.ms/arm-syntax-variables for usage details.",
+                                           cut_text(asked, 100)));
   }
   if (!evaluating_.insert(name).second || evaluating_.size() > nesting_max) {
     return fail(Kind::invalid,
@@ -122,13 +121,12 @@ class FunctionScope final : public Scope {
 Result<Json> Template::call_function(std::string_view name, std::span<const Json> arguments) {
   const auto& function = functions_.find(name)->second;
   if (arguments.size() != function.parameters.size()) {
-    return fail(Kind::invalid,
-                fmt::format("The template function '{}' takes {} arguments, not {}.", name,
-                            function.parameters.size(), arguments.size()));
+    return fail(Kind::invalid, fmt::format("The template function '{}' takes {} arguments, not {}.",
+                                           name, function.parameters.size(), arguments.size()));
   }
   if (nesting_ >= nesting_max) {
-    return fail(Kind::invalid, fmt::format("Functions call each other more than {} deep.",
-                                           nesting_max));
+    return fail(Kind::invalid,
+                fmt::format("Functions call each other more than {} deep.", nesting_max));
   }
   ++nesting_;
   TemplateScope outside(*this, {}, nullptr);
