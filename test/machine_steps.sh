@@ -76,7 +76,8 @@ call() {  # METHOD TYPE[?QUERY] [BODY]: prints the status
     Microsoft.Network/*) version=2022-07-01 ;;
     */publicipaddresses) version=2018-10-01 ;;
     Microsoft.Compute/disks*) version=2022-07-02 ;;
-    Microsoft.Compute/galleries/*) version=2022-03-03 ;;
+    Microsoft.Compute/galleries*) version=2022-03-03 ;;
+    Microsoft.Resources/*) version=2021-04-01 ;;
   esac
   [[ $2 != *\?* ]] || join='&'
   curl -sS -m 60 --cacert "$ca" -X "$1" "$endpoint$group/$2${join}api-version=$version" \

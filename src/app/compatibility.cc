@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "deploy/deploy.h"
 #include "provider/provider.h"
 
 namespace pinaco::app {
@@ -83,6 +84,10 @@ std::string compatibility_page() {
       "\n## On any scope\n\n`{scope}` is nothing (the tenant), a management group, a subscription, "
       "a resource group or a resource.\n\n| method | path | api-versions |\n|---|---|---|\n";
   for (const auto& each : provider::extensions()) add_extension(page, each);
+  for (const auto& way : deploy::Deployments::ways()) {
+    page += fmt::format("| {} | `{{scope}}/providers/Microsoft.Resources/deployments{}` | {} |\n",
+                        way.method, way.path, span_of(deploy::Deployments::api_versions()));
+  }
   page += "\n## The platform\n\n| method | path | what | api-versions |\n|---|---|---|---|\n";
   for (const auto& route : provider::routes()) {
     page += fmt::format("| {} | `{}` | {} | {} |\n", route.method, route.pattern, route.about,

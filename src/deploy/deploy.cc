@@ -102,7 +102,7 @@ Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
   return Outcome{.status = existed ? 200 : 201, .body = show(record), .deployment = record.run};
 }
 
-Result<Outcome> validate(const Engine& engine, const Call& call, const Asked& asked) {
+Result<Outcome> validate(Engine& engine, const Call& call, const Asked& asked) {
   auto wanted = TRY(read_body(engine, call, asked));
   // What needs nothing that is deployed is evaluated now, so that its errors are said now.
   JsonArray resources;
@@ -122,7 +122,7 @@ Result<Outcome> validate(const Engine& engine, const Call& call, const Asked& as
   return Outcome{.body = std::move(shown)};
 }
 
-Result<Outcome> list(const Engine& engine, const Call& call, const Asked& asked) {
+Result<Outcome> list(Engine& engine, const Call& call, const Asked& asked) {
   const auto scope = TRY(provider::normal_scope(call, asked.scope));
   const auto place = place_of(call.caller.tenant, scope);
   std::vector<Record> records;
@@ -167,7 +167,19 @@ Result<Outcome> list(const Engine& engine, const Call& call, const Asked& asked)
   return outcome;
 }
 
-Result<Outcome> cancel(Engine& engine, const Found& found) {
+Result<Outcome> get(Engine& engine, const Call& call, const Asked& asked) {
+  return Outcome {
+    .body = show(TRY(find(engine, call, asked)).record)
+  };
+}
+
+Result<Outcome> head(Engine& engine, const Call& call, const Asked& asked) {
+  TRY(find(engine, call, asked));
+  return Outcome{.status = 204};
+}
+
+Result<Outcome> cancel(Engine& engine, const Call& call, const Asked& asked) {
+  const auto found = TRY(find(engine, call, asked));
   const auto& record = found.record;
   if (has_ended(record.state)) {
     return fail(arm::error(Kind::conflict, "DeploymentCannotBeCancelled",
@@ -185,7 +197,10 @@ Result<Outcome> cancel(Engine& engine, const Found& found) {
   return Outcome{.status = 204};
 }
 
-Result<Outcome> remove(Engine& engine, const Found& found) {
+Result<Outcome> remove(Engine& engine, const Call& call, const Asked& asked) {
+  const auto there = find(engine, call, asked);
+  if (!there && there.error().code == "DeploymentNotFound") return Outcome{.status = 204};
+  const auto found = TRY(there);
   if (!has_ended(found.record.state)) return fail(still_active(found.record));
   TRY(engine.model().change(found.place.shard, [&](model::Change& change) -> Result<> {
     const auto now = TRY(find_record(change, found.place, found.record.name));
@@ -195,7 +210,8 @@ Result<Outcome> remove(Engine& engine, const Found& found) {
   return Outcome{.status = 204};
 }
 
-Result<Outcome> export_template(const Engine& engine, const Found& found) {
+Result<Outcome> export_template(Engine& engine, const Call& call, const Asked& asked) {
+  const auto found = TRY(find(engine, call, asked));
   Json text;
   TRY(engine.model().read(found.place.shard, [&](const model::View& view) -> Result<> {
     text = TRY(find_template(view, found.place, found.record.name));
@@ -204,7 +220,8 @@ Result<Outcome> export_template(const Engine& engine, const Found& found) {
   return Outcome{.body = JsonObject{{"template", std::move(text)}}};
 }
 
-Result<Outcome> operations(const Engine& engine, const Found& found, const Asked& asked) {
+Result<Outcome> operations(Engine& engine, const Call& call, const Asked& asked) {
+  const auto found = TRY(find(engine, call, asked));
   const auto& record = found.record;
   Json text;
   std::vector<Step> steps;
@@ -244,7 +261,8 @@ Result<Outcome> operations(const Engine& engine, const Found& found, const Asked
   return Outcome{.body = rows[0]};
 }
 
-Result<Outcome> status(const Found& found, const Asked& asked) {
+Result<Outcome> status(Engine& engine, const Call& call, const Asked& asked) {
+  const auto found = TRY(find(engine, call, asked));
   const auto& record = found.record;
   if (!iequals(asked.item, record.run)) {
     return fail(
@@ -255,6 +273,28 @@ Result<Outcome> status(const Found& found, const Asked& asked) {
   if (!record.error.is_null()) body["error"] = record.error;
   return Outcome{.body = std::move(body), .retry_after_s = has_ended(record.state) ? 0 : 1};
 }
+
+// No action of a deployment is called so.
+constexpr std::string_view list_action = "[list]";
+
+struct TableRow {
+  std::string_view method, path, action, right;
+  Result<Outcome> (*handler)(Engine& engine, const Call& call, const Asked& asked);
+};
+constexpr TableRow table[] = {
+    {"GET", "", list_action, "read", list},
+    {"PUT", "/{name}", "", "write", put},
+    {"GET", "/{name}", "", "read", get},
+    {"HEAD", "/{name}", "", "read", head},
+    {"DELETE", "/{name}", "", "delete", remove},
+    {"POST", "/{name}/validate", "validate", "validate/action", validate},
+    {"POST", "/{name}/whatIf", "whatIf", "whatIf/action", what_if},
+    {"POST", "/{name}/cancel", "cancel", "cancel/action", cancel},
+    {"POST", "/{name}/exportTemplate", "exportTemplate", "exportTemplate/action", export_template},
+    {"GET", "/{name}/operations[/{operation}]", "operations", "operations/read", operations},
+    {"GET", "/{name}/operationStatuses/{id}", "operationStatuses", "operationstatuses/read",
+     status},
+};
 
 }  // namespace
 
@@ -302,65 +342,34 @@ Result<Outcome> Deployments::answer(const Call& call, const Asked& asked) {
                     cut_text(call.api_version, 40),
                     join({std::begin(versions), std::end(versions)}, ", "))));
   }
-  const auto scope = TRY(provider::normal_scope(call, asked.scope));
-  auto below = Record{.name = asked.name, .scope = scope}.id();
-  if (asked.name.empty()) below.pop_back();  // the slash
-  const auto may = [&](std::string_view verb) -> Result<> {
-    TRY(call.access.may(call.caller, fmt::format("Microsoft.Resources/deployments/{}", verb),
-                        below));
-    if (verb == "write" || verb == "delete") {
-      TRY(call.access.check_locks(below, verb == "delete"));
+  for (const auto& way : table) {
+    const bool fits =
+        asked.name.empty() ? way.action == list_action : iequals(way.action, asked.action);
+    const bool items = way.action == "operations" || way.action == "operationStatuses";
+    if (!fits || way.method != call.method || (!asked.item.empty() && !items)) continue;
+    const auto scope = TRY(provider::normal_scope(call, asked.scope));
+    auto id = Record{.name = asked.name, .scope = scope}.id();
+    if (asked.name.empty()) id.pop_back();  // the slash
+    TRY(call.access.may(call.caller, fmt::format("Microsoft.Resources/deployments/{}", way.right),
+                        id));
+    if (way.right == "write" || way.right == "delete") {
+      TRY(call.access.check_locks(id, way.right == "delete"));
     }
-    return {};
-  };
-  const auto& method = call.method;
-  const bool reads = method == "GET" || method == "HEAD";
-  if (asked.name.empty() && reads) {
-    TRY(may("read"));
-    return list(*engine_, call, asked);
+    return way.handler(*engine_, call, asked);
   }
-  if (!asked.name.empty() && asked.action.empty()) {
-    if (method == "PUT") {
-      TRY(may("write"));
-      return put(*engine_, call, asked);
-    }
-    if (reads || method == "DELETE") {
-      TRY(may(reads ? "read" : "delete"));
-      auto found = find(*engine_, call, asked);
-      if (!found && method == "DELETE") return Outcome{.status = 204};
-      if (!found) return fail(found.error());
-      if (method == "DELETE") return remove(*engine_, *found);
-      if (method == "HEAD") return Outcome{.status = 204};
-      return Outcome{.body = show(found->record)};
-    }
-  }
-  if (method == "POST" && iequals(asked.action, "validate")) {
-    TRY(may("validate/action"));
-    return validate(*engine_, call, asked);
-  }
-  if (method == "POST" && iequals(asked.action, "whatIf")) {
-    TRY(may("whatIf/action"));
-    return what_if(*engine_, call, asked);
-  }
-  if (method == "POST" && iequals(asked.action, "cancel")) {
-    TRY(may("cancel/action"));
-    return cancel(*engine_, TRY(find(*engine_, call, asked)));
-  }
-  if (method == "POST" && iequals(asked.action, "exportTemplate")) {
-    TRY(may("exportTemplate/action"));
-    return export_template(*engine_, TRY(find(*engine_, call, asked)));
-  }
-  if (reads && iequals(asked.action, "operations")) {
-    TRY(may("operations/read"));
-    return operations(*engine_, TRY(find(*engine_, call, asked)), asked);
-  }
-  if (reads && iequals(asked.action, "operationStatuses")) {
-    TRY(may("operationstatuses/read"));
-    return status(TRY(find(*engine_, call, asked)), asked);
-  }
-  return fail(arm::error(
-      Kind::invalid, "HttpMethodNotSupported",
-      fmt::format("The method {} is not supported for '{}'.", method, cut_text(call.path, 300))));
+  return fail(arm::error(Kind::invalid, "HttpMethodNotSupported",
+                         fmt::format("The method {} is not supported for '{}'.", call.method,
+                                     cut_text(call.path, 300))));
+}
+
+std::vector<Deployments::Way> Deployments::ways() {
+  std::vector<Way> all;
+  for (const auto& way : table) all.push_back({way.method, way.path});
+  return all;
+}
+
+std::span<const std::string_view> Deployments::api_versions() {
+  return versions;
 }
 
 }  // namespace pinaco::deploy

@@ -13,7 +13,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "access/access.h"
 #include "identity/identity.h"
@@ -58,6 +61,13 @@ class Deployments {
   Result<> start(Dispatch dispatch);
   void stop();
   void drain();  // waits until none runs; for tests
+
+  // What is answered, for the ledger: methods and what follows ".../deployments".
+  struct Way {
+    std::string_view method, path;
+  };
+  static std::vector<Way> ways();
+  static std::span<const std::string_view> api_versions();
 
   // nullopt: the path is none of a deployment's, and no group's exportTemplate.
   std::optional<Result<provider::Outcome>> answer(const provider::Call& call);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -45,12 +44,14 @@ void Engine::finish(Run& run) {
   Json outputs = nullptr;
   Json error = nullptr;
   bool failed = false;
+  bool cancelled = false;
   {
     const std::lock_guard lock(mutex_);
+    cancelled = run.cancel;
     for (const auto& step : run.steps) failed = failed || step.progress == Progress::failed;
     if (failed) error = error_json(failure_of(run));
   }
-  if (run.cancel) {
+  if (cancelled) {
     state = State::canceled;
     error = plain_error("DeploymentCanceled", "The deployment was cancelled.", run.record.id());
   } else if (failed) {
@@ -175,8 +176,9 @@ Result<> Engine::remove_others(Run& run) {
       }
     }
     for (int wait = 0; wait < 10; ++wait) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, options_.look_every, [&] { return ending_.load(); });
       if (ending_) return fail(Kind::cancelled, "The server stops.");
-      std::this_thread::sleep_for(options_.look_every);
     }
   }
   if (refused) return fail(*refused);

@@ -28,8 +28,7 @@ Result<> preflight(const provider::Call& call, const Wanted& wanted);
 Json parameters_again(const Record& record);
 
 // what_if.cc
-Result<provider::Outcome> what_if(const Engine& engine, const provider::Call& call,
-                                  const Asked& asked);
+Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, const Asked& asked);
 // export.cc: POST resourcegroups/{group}/exportTemplate
 Result<provider::Outcome> export_group(const Engine& engine, const provider::Call& call,
                                        std::string_view scope);

@@ -107,8 +107,7 @@ bool is_text_of(const Json& json, std::string_view text) {
 
 }  // namespace
 
-Result<provider::Outcome> what_if(const Engine& engine, const provider::Call& call,
-                                  const Asked& asked) {
+Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, const Asked& asked) {
   auto wanted = TRY(read_body(engine, call, asked));
   const auto format = string_at(call.body, "properties.whatIfSettings.resultFormat");
   const bool ids_only = iequals(format, "ResourceIdOnly");
@@ -132,6 +131,7 @@ Result<provider::Outcome> what_if(const Engine& engine, const provider::Call& ca
       changes.push_back(std::move(change));
       continue;
     }
+    wanted.plan->hide_secrets(*body);
     auto& after = body->get_object();
     JsonArray delta;
     if (there && before->is_object()) {

@@ -122,6 +122,7 @@ Result<provider::Outcome> Front::perform(const deploy::Request& request) {
   auto outcome = dispatch(call, target);
   if (request.method == "GET") return outcome;
   parts_.workers.kick();
+  if (request.method == "DELETE") own_->look_after_exports();
   record(call, outcome ? outcome->status : arm::http_status(outcome.error()),
          outcome ? to_text(outcome->body) : to_text(arm::envelope(outcome.error())),
          parts_.model.random().uuid());

@@ -54,7 +54,8 @@ Result<> set_up_writing(Database& database) {
   TRY(
       database.run("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
-                   "PRAGMA cell_size_check = ON"));
+                   // Secrets of what has ended are gone, not only out of sight.
+                   "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON"));
   // Cuts the log back after a burst that let it grow beyond 64 MiB.
   TRY(database.value("PRAGMA journal_size_limit = 67108864"));
   return {};

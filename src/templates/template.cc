@@ -20,6 +20,30 @@ bool stays_here(std::string_view member, bool is_deployment) {
   return is_deployment && (iequals(member, "resourceGroup") || iequals(member, "subscriptionId"));
 }
 
+void collect_texts(const Json& json, std::vector<std::string>& texts) {
+  if (json.is_string() && !json.get_string().empty()) texts.emplace_back(json.get_string());
+  if (json.is_array()) {
+    for (const auto& each : json.get_array()) collect_texts(each, texts);
+  } else if (json.is_object()) {
+    for (const auto& each : json.get_object()) collect_texts(each.value(), texts);
+  }
+}
+
+void replace_texts(Json& json, const std::vector<std::string>& secrets) {
+  if (json.is_array()) {
+    for (auto& each : json.get_array()) replace_texts(each, secrets);
+  } else if (json.is_object()) {
+    for (auto& each : json.get_object()) replace_texts(each.value(), secrets);
+  }
+  if (!json.is_string()) return;
+  for (const auto& secret : secrets) {
+    const std::string_view text = json.get_string();
+    if (!text.contains(secret)) continue;
+    json = "*******";
+    return;
+  }
+}
+
 }  // namespace
 
 bool Planned::is_deployment() const {
@@ -170,11 +194,12 @@ Json Template::kept_parameters() const {
   return kept;
 }
 
-bool Template::has_secrets() const {
+void Template::hide_secrets(Json& json) const {
+  std::vector<std::string> secrets;
   for (const auto& [name, parameter] : parameters_) {
-    if (parameter.secure) return true;
+    if (parameter.secure) collect_texts(parameter.value, secrets);
   }
-  return false;
+  if (!secrets.empty()) replace_texts(json, secrets);
 }
 
 }  // namespace pinaco::templates

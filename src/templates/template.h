@@ -109,7 +109,8 @@ class Template {
   Json shown_parameters() const;
   // {"name": {"value"}} of all, defaults too: loading with them gives the same again.
   Json kept_parameters() const;
-  bool has_secrets() const;
+  // Stars in place of every text of a secure parameter, wherever it stands.
+  void hide_secrets(Json& json) const;
   const Json& text() const { return text_; }
   const Surroundings& surroundings() const { return surroundings_; }
 

@@ -17,8 +17,9 @@ cat >"$work/gallery.json" <<'END'
   },
   // Comments and
   "resources": [
-    {"type": "Microsoft.Compute/galleries", "apiVersion": "2021-10-01", "name": "[parameters('name')]",
-     "location": "[resourceGroup().location]", "properties": {"description": "by a template"}},
+    {"type": "Microsoft.Compute/galleries", "apiVersion": "2021-10-01",
+     "name": "[parameters('name')]", "location": "[resourceGroup().location]",
+     "properties": {"description": "by a template"}},
     {"type": "Microsoft.Compute/galleries/images", "apiVersion": "2021-10-01",
      "name": "[concat(parameters('name'), '/d', copyIndex())]",
      "copy": {"name": "definitions", "count": "[parameters('count')]"},
@@ -29,8 +30,9 @@ cat >"$work/gallery.json" <<'END'
   "outputs": {"unique": {"type": "string", "value": "[uniqueString(resourceGroup().id)]"}}
 }
 END
-echo '{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
-  "contentVersion": "1.0.0.0", "parameters": {"name": {"value": "golden"}}}' >"$work/values.json"
+schemas=https://schema.management.azure.com/schemas
+echo '{"$schema": "'$schemas'/2019-04-01/deploymentParameters.json#", "contentVersion": "1.0.0.0",
+  "parameters": {"name": {"value": "golden"}}}' >"$work/values.json"
 group=(deployment group)
 with=(-g rg --template-file "$work/gallery.json" --parameters "@$work/values.json")
 
@@ -65,8 +67,9 @@ step "${group[@]}" create -n clean -g rg --mode Complete --template-file <(echo 
 step sig list
 is length 0
 
-echo '{"$schema": "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#",
-  "contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Resources/resourceGroups",
+echo '{"$schema": "'$schemas'/2018-05-01/subscriptionDeploymentTemplate.json#",
+  "contentVersion": "1.0.0.0",
+  "resources": [{"type": "Microsoft.Resources/resourceGroups",
   "apiVersion": "2021-04-01", "name": "more", "location": "[deployment().location]"}]}' \
   >"$work/subscription.json"
 step deployment sub create -n sub -l westeurope --template-file "$work/subscription.json"
