@@ -365,6 +365,9 @@ Result<> erase_management_group(model::Change& change, const ManagementGroup& gr
   for (const auto& [name, json] : TRY(change.facts(model::rules_prefix(key)))) {
     TRY(change.erase_fact(name));
   }
+  for (const auto& [name, json] : TRY(change.facts(model::attached_prefix(key)))) {
+    TRY(change.erase_fact(name));
+  }
   return change.erase_fact(groups_prefix(group.tenant) + to_lower(group.id));
 }
 

@@ -173,6 +173,8 @@ Result<> run(const std::string& folder, int rounds) {
                                       .world = pinaco->world,
                                       .depot = *pinaco->depot,
                                       .workers = *pinaco->workers,
+                                      .deployments = *pinaco->deployments,
+                                      .host = nullptr,
                                       .nbd = *pinaco->nbd,
                                       .link_key = std::string(32, 'k')}));
 

@@ -95,9 +95,20 @@ Result<> read_location(const provider::Call& call, Record& record) {
 }  // namespace
 
 std::optional<Asked> parse_path(std::string_view path) {
-  const auto at = to_lower(path).rfind(marker);
-  if (at == std::string::npos) return std::nullopt;
-  const auto rest = path.substr(at + marker.size());
+  auto at = to_lower(path).rfind(marker);
+  auto behind = at + marker.size();
+  if (at == std::string::npos) {
+    // "/subscriptions/s/resourcegroups/g/deployments/…" without a provider, as SDKs ask for
+    // operations.
+    const auto words = split(path, '/');
+    if (words.size() < 6 || !iequals(words[1], "subscriptions") ||
+        !iequals(words[3], "resourcegroups") || !iequals(words[5], "deployments")) {
+      return std::nullopt;
+    }
+    at = static_cast<std::size_t>(words[4].data() + words[4].size() - path.data());
+    behind = at + std::string_view("/deployments").size();
+  }
+  const auto rest = path.substr(behind);
   if (!rest.empty() && !rest.starts_with('/')) return std::nullopt;
   Asked asked{.scope = std::string(path.substr(0, at))};
   if (rest.empty()) return asked;
@@ -120,6 +131,12 @@ Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const
   record.base_url = call.base_url;
   record.caller = call.caller;
   record.caller.token_id.clear();
+  record.depth = call.deployments;
+  record.parent = call.deployed_by;
+  if (record.depth > nesting_max) {
+    return fail(arm::error(Kind::invalid, "InvalidTemplate",
+                           fmt::format("Deployments are nested more than {} deep.", nesting_max)));
+  }
   record.start = call.model.clock().now();
   record.run = call.model.random().uuid();
   record.correlation = call.model.random().uuid();
@@ -139,9 +156,10 @@ Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const
     return fail(bad_content(fmt::format("The deployment mode '{}' is not Incremental or Complete.",
                                         cut_text(mode, 40))));
   }
-  if (record.complete && !record.scope.contains("/resourceGroups/")) {
+  if (record.complete && (!record.scope.contains("/resourceGroups/") || record.depth > 0)) {
     return fail(arm::error(Kind::invalid, "InvalidDeploymentMode",
-                           "The mode Complete is for resource groups only."));
+                           "The mode Complete is for resource groups, and not for deployments "
+                           "inside others."));
   }
   if (find_path(*properties, "onErrorDeployment") != nullptr &&
       !find_path(*properties, "onErrorDeployment")->is_null()) {
@@ -174,7 +192,7 @@ Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const
   record.hash = hash_of(wanted.text);
   wanted.plan = TRY(engine.load(record, wanted.text, wanted.parameters));
   record.parameters = wanted.plan->shown_parameters();
-  record.given = wanted.plan->kept_parameters();
+  wanted.given = wanted.plan->kept_parameters();
   record.providers = providers_of(*wanted.plan);
   record.dependencies = dependencies_of(*wanted.plan);
   TRY(preflight(call, wanted));

@@ -43,7 +43,7 @@ Result<Found> find(const Engine& engine, const Call& call, const Asked& asked) {
                  fmt::format("Deployment '{}' could not be found.", cut_text(asked.name, 100))));
 }
 
-Error still_active(const Record& record) {
+Error still_active(const Listed& record) {
   return arm::error(
       Kind::conflict, "DeploymentActive",
       fmt::format(
@@ -54,13 +54,12 @@ Error still_active(const Record& record) {
 }
 
 Result<> keep_few(model::Change& change, const Place& place) {
-  auto records = TRY(list_records(change, place));
-  for (std::size_t left = records.size(); left >= kept_max && !records.empty(); --left) {
-    // The oldest is the last; what runs stays.
-    while (!records.empty() && !has_ended(records.back().state)) records.pop_back();
-    if (records.empty()) break;
-    TRY(erase_record(change, place, records.back().name));
-    records.pop_back();
+  const auto all = TRY(list_records(change, place));
+  auto left = all.size();
+  for (auto oldest = all.rbegin(); oldest != all.rend() && left >= kept_max; ++oldest) {
+    if (!has_ended(oldest->state)) continue;
+    --left;
+    return erase_record(change, place, oldest->name);  // one goes, as one comes
   }
   return {};
 }
@@ -71,10 +70,17 @@ Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
   Record& record = wanted.record;
   const auto place = place_of(record.tenant, record.scope);
   bool existed = false;
+  std::optional<Record> same;
   TRY(engine.model().change(place.shard, [&](model::Change& change) -> Result<> {
-    const auto old = TRY(find_record(change, place, record.name));
+    same.reset();
+    const auto old = TRY(find_listed(change, place, record.name));
     existed = old.has_value();
     if (old) {
+      if (!record.parent.empty() && old->parent == record.parent) {
+        // The deployment around it asks again, as it did not hear the first answer.
+        same = TRY(find_record(change, place, record.name));
+        return {};
+      }
       if (!has_ended(old->state)) return fail(still_active(*old));
       if (old->location != record.location) {
         return fail(arm::error(
@@ -90,14 +96,18 @@ Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
     }
     // The group may have gone since it was looked at.
     const auto id = arm::ResourceId::parse(record.scope == "/" ? "" : record.scope);
-    if (id && id->is_group() && !TRY(change.find(*id)))
+    if (id && id->is_group() && !TRY(change.find(*id))) {
       return fail(arm::group_not_found(id->group));
+    }
     TRY(put_record(change, place, record));
-    TRY(put_template(change, place, record.name, wanted.text));
-    return change.put_fact(
-        "deploying/" + record.run,
-        JsonObject{{"tenant", record.tenant}, {"scope", record.scope}, {"name", record.name}});
+    TRY(put_part(change, place, record.name, Part::text, wanted.text));
+    TRY(put_part(change, place, record.name, Part::given, wanted.given));
+    return change.put_fact("deploying/" + record.run, JsonObject{{"tenant", record.tenant},
+                                                                 {"scope", record.scope},
+                                                                 {"name", record.name},
+                                                                 {"depth", record.depth}});
   }));
+  if (same) return Outcome{.status = 200, .body = show(*same), .deployment = same->run};
   engine.take(record);
   return Outcome{.status = existed ? 200 : 201, .body = show(record), .deployment = record.run};
 }
@@ -125,11 +135,6 @@ Result<Outcome> validate(Engine& engine, const Call& call, const Asked& asked) {
 Result<Outcome> list(Engine& engine, const Call& call, const Asked& asked) {
   const auto scope = TRY(provider::normal_scope(call, asked.scope));
   const auto place = place_of(call.caller.tenant, scope);
-  std::vector<Record> records;
-  TRY(engine.model().read(place.shard, [&](const model::View& view) -> Result<> {
-    records = TRY(list_records(view, place));
-    return {};
-  }));
   const auto wanted = call.query.find("$filter");
   std::string state;
   if (wanted != call.query.end() && !wanted->second.empty()) {
@@ -152,17 +157,23 @@ Result<Outcome> list(Engine& engine, const Call& call, const Asked& asked) {
     from = static_cast<std::size_t>(parse_int(token->second, 0, kept_max).value_or(0));
   }
   JsonArray rows;
-  std::size_t at = 0;
   Outcome outcome;
-  for (const auto& record : records) {
-    if (!state.empty() && !iequals(state, to_string(record.state))) continue;
-    if (at++ < from) continue;
-    if (rows.size() == most) {
-      outcome.next = std::to_string(at - 1);
-      break;
+  TRY(engine.model().read(place.shard, [&](const model::View& view) -> Result<> {
+    std::size_t at = 0;
+    rows.clear();
+    for (const auto& listed : TRY(list_records(view, place))) {
+      if (!state.empty() && !iequals(state, to_string(listed.state))) continue;
+      if (at++ < from) continue;
+      if (rows.size() == most) {
+        outcome.next = std::to_string(at - 1);
+        break;
+      }
+      if (const auto record = TRY(find_record(view, place, listed.name))) {
+        rows.push_back(show(*record));
+      }
     }
-    rows.push_back(show(record));
-  }
+    return {};
+  }));
   outcome.body = JsonObject{{"value", std::move(rows)}};
   return outcome;
 }
@@ -188,10 +199,9 @@ Result<Outcome> cancel(Engine& engine, const Call& call, const Asked& asked) {
                                        record.name, to_string(record.state))));
   }
   TRY(engine.model().change(found.place.shard, [&](model::Change& change) -> Result<> {
-    auto now = TRY(find_record(change, found.place, record.name));
+    auto now = TRY(find_listed(change, found.place, record.name));
     if (!now || now->run != record.run || has_ended(now->state)) return {};
-    now->cancel = true;
-    return put_record(change, found.place, *now);
+    return put_cancel(change, found.place, std::move(*now));
   }));
   engine.cancel(record.run);
   return Outcome{.status = 204};
@@ -201,9 +211,8 @@ Result<Outcome> remove(Engine& engine, const Call& call, const Asked& asked) {
   const auto there = find(engine, call, asked);
   if (!there && there.error().code == "DeploymentNotFound") return Outcome{.status = 204};
   const auto found = TRY(there);
-  if (!has_ended(found.record.state)) return fail(still_active(found.record));
   TRY(engine.model().change(found.place.shard, [&](model::Change& change) -> Result<> {
-    const auto now = TRY(find_record(change, found.place, found.record.name));
+    const auto now = TRY(find_listed(change, found.place, found.record.name));
     if (now && !has_ended(now->state)) return fail(still_active(*now));
     return erase_record(change, found.place, found.record.name);
   }));
@@ -214,7 +223,7 @@ Result<Outcome> export_template(Engine& engine, const Call& call, const Asked& a
   const auto found = TRY(find(engine, call, asked));
   Json text;
   TRY(engine.model().read(found.place.shard, [&](const model::View& view) -> Result<> {
-    text = TRY(find_template(view, found.place, found.record.name));
+    text = TRY(find_part(view, found.place, found.record.name, Part::text));
     return {};
   }));
   return Outcome{.body = JsonObject{{"template", std::move(text)}}};
@@ -223,33 +232,24 @@ Result<Outcome> export_template(Engine& engine, const Call& call, const Asked& a
 Result<Outcome> operations(Engine& engine, const Call& call, const Asked& asked) {
   const auto found = TRY(find(engine, call, asked));
   const auto& record = found.record;
-  Json text;
   std::vector<Step> steps;
   TRY(engine.model().read(found.place.shard, [&](const model::View& view) -> Result<> {
-    text = TRY(find_template(view, found.place, record.name));
-    steps = TRY(find_steps(view, found.place, record.name, templates::resources_max));
+    steps = TRY(find_steps(view, found.place, record.name));
     return {};
   }));
-  // Secure values are gone once it has ended; names do not depend on what they were, or it would
-  // not have got this far with them hidden. One that cannot be laid out again lists nothing.
-  const auto plan = engine.load(record, std::move(text),
-                                has_ended(record.state) ? parameters_again(record) : record.given);
   JsonArray rows;
-  if (plan) {
-    for (std::size_t i = 0; i < (*plan)->plan().size() && i < steps.size(); ++i) {
-      const auto& planned = (*plan)->plan()[i];
-      if (steps[i].status == 0 && steps[i].progress != Progress::failed) continue;
-      const auto id = operation_id(record, planned.id);
-      if (!asked.item.empty() && !iequals(asked.item, id)) continue;
-      rows.push_back(show_operation(record, &planned, steps[i], id));
-    }
+  for (const auto& step : steps) {
+    if (step.status == 0 && step.progress != Progress::failed) continue;
+    const auto id = operation_id(record, step.id);
+    if (!asked.item.empty() && !iequals(asked.item, id)) continue;
+    rows.push_back(show_operation(record, step, id));
   }
   if (record.state == State::succeeded) {
     const auto id = operation_id(record, "outputs");
     if (asked.item.empty() || iequals(asked.item, id)) {
       const Step step{
           .progress = Progress::done, .start = record.end, .end = record.end, .status = 200};
-      rows.push_back(show_operation(record, nullptr, step, id));
+      rows.push_back(show_operation(record, step, id));
     }
   }
   if (asked.item.empty()) return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
@@ -297,18 +297,6 @@ constexpr TableRow table[] = {
 };
 
 }  // namespace
-
-Json parameters_again(const Record& record) {
-  JsonObject given;
-  for (const auto& each : record.parameters.get_object()) {
-    const Json* value = find_path(each.value(), "value");
-    const bool object = iequals(string_at(each.value(), "type"), "SecureObject");
-    given[each.key()] = JsonObject{{"value", value != nullptr ? *value
-                                             : object         ? Json(JsonObject())
-                                                              : Json("")}};
-  }
-  return given;
-}
 
 Deployments::Deployments(model::Model& model, const provider::World& world,
                          const access::Access& access, Options options)

@@ -25,7 +25,8 @@
 
 namespace pinaco::deploy {
 
-inline constexpr std::size_t running_max = 100;   // at once; more wait their turn
+inline constexpr std::size_t running_max = 100;   // at once and of a level; more wait their turn
+inline constexpr int nesting_max = 5;             // deployments in deployments
 inline constexpr std::size_t waiting_max = 2000;  // then a PUT is answered 429
 inline constexpr std::size_t kept_max = 800;      // of a scope; the oldest that ended go
 
@@ -37,7 +38,10 @@ struct Request {
   std::string api_version;
   Json body = nullptr;
   identity::Caller caller = {};
-  std::string base_url = {};  // "https://host:port", as the client of the deployment used it
+  std::string base_url = {};     // "https://host:port", as the client of the deployment used it
+  int deployments = 1;           // around it
+  std::string deployed_by = {};  // "RUN/3"
+  std::string correlation = {};  // of the deployment
 };
 using Dispatch = std::function<Result<provider::Outcome>(const Request& request)>;
 

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "deploy/shapes.h"
@@ -12,6 +15,8 @@ namespace {
 
 constexpr std::string_view pending_prefix = "deploying/";
 constexpr std::size_t sending_max = 16;  // of one deployment at once
+constexpr std::size_t removal_lanes = 4;
+constexpr auto groups_kept_for = std::chrono::hours(24);
 
 bool is_terminal(Progress progress) {
   return progress == Progress::done || progress == Progress::failed ||
@@ -38,12 +43,14 @@ Result<> Engine::start(Dispatch dispatch) {
         waiting_.push_back({.tenant = std::string(string_at(json, "tenant")),
                             .scope = std::string(string_at(json, "scope")),
                             .name = std::string(string_at(json, "name")),
-                            .run = name.substr(pending_prefix.size())});
+                            .run = name.substr(pending_prefix.size()),
+                            .depth = static_cast<int>(int_at(json, "depth"))});
       }
       return {};
     }));
   }
   lanes_ = std::make_unique<os::Lanes>(options_.lanes, running_max * sending_max);
+  removals_ = std::make_unique<os::Lanes>(removal_lanes, running_max);
   thread_ = std::thread([this] { go(); });
   return {};
 }
@@ -52,12 +59,16 @@ void Engine::stop() {
   ending_ = true;
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  removals_.reset();
   lanes_.reset();
+  // What was answered since the thread's last look.
+  for (const auto& run : runs_) (void)keep_steps(*run);
+  runs_.clear();
 }
 
 void Engine::drain() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return ending_ || (waiting_.empty() && runs_.empty()); });
+  changed_.wait(lock, [&] { return ending_ || (waiting_.empty() && runs_.empty() && !taking_); });
 }
 
 Result<std::unique_ptr<templates::Template>> Engine::load(const Record& record, Json text,
@@ -110,25 +121,47 @@ void Engine::go() {
   }
 }
 
+// A deployment waits for those inside it, and they for theirs: each level has room of its own, so
+// that nobody waits for himself.
+bool Engine::has_room(int depth) const {
+  const auto here =
+      std::ranges::count_if(runs_, [&](const auto& run) { return run->record.depth == depth; });
+  return static_cast<std::size_t>(here) < running_max;
+}
+
 void Engine::take_up_waiting() {
-  while (true) {
+  std::size_t looks = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    looks = waiting_.size();
+  }
+  for (; looks > 0; --looks) {
     Waiting next;
     {
       const std::lock_guard lock(mutex_);
-      if (waiting_.empty() || runs_.size() >= running_max) return;
       next = waiting_.front();
+      waiting_.pop_front();
+      if (!has_room(next.depth)) {
+        waiting_.push_back(std::move(next));
+        continue;
+      }
+      taking_ = true;
     }
     auto run = open(next);
+    bool dropped = run && *run == nullptr;
     if (!run) {
       LOG(warning, "deploy", "the deployment {} on {} cannot go on: {}", next.name, next.scope,
           run.error().message);
-      if (const auto dropped = drop(next, run.error()); !dropped) {
-        LOG(error, "deploy", "{}", dropped.error().message);
-      }
+      const bool passes = run.error().kind == Kind::busy || run.error().kind == Kind::unavailable;
+      dropped = !passes && drop(next, run.error()).has_value();
     }
     const std::lock_guard lock(mutex_);
-    waiting_.pop_front();
-    if (run && *run != nullptr) runs_.push_back(std::move(*run));
+    taking_ = false;
+    if (run && *run != nullptr) {
+      runs_.push_back(std::move(*run));
+    } else if (!dropped) {
+      waiting_.push_back(std::move(next));
+    }
   }
 }
 
@@ -137,10 +170,14 @@ Result<std::shared_ptr<Engine::Run>> Engine::open(const Waiting& waiting) {
   auto run = std::make_shared<Run>();
   run->place = place_of(waiting.tenant, waiting.scope);
   std::optional<Record> record;
-  Json text;
+  Json text, given;
+  std::vector<Step> kept;
   TRY(model_.read(run->place.shard, [&](const model::View& view) -> Result<> {
     record = TRY(find_record(view, run->place, waiting.name));
-    if (record) text = TRY(find_template(view, run->place, waiting.name));
+    if (!record || record->run != waiting.run || has_ended(record->state)) return {};
+    text = TRY(find_part(view, run->place, waiting.name, Part::text));
+    given = TRY(find_part(view, run->place, waiting.name, Part::given));
+    kept = TRY(find_steps(view, run->place, waiting.name));
     return {};
   }));
   if (!record || record->run != waiting.run || has_ended(record->state)) {
@@ -151,12 +188,23 @@ Result<std::shared_ptr<Engine::Run>> Engine::open(const Waiting& waiting) {
   }
   run->record = std::move(*record);
   run->cancel = run->record.cancel;
-  run->plan = TRY(load(run->record, std::move(text), run->record.given));
+  // Groups that an outside issuer told of long ago may no longer be true.
+  if (model_.clock().now() - run->record.start > groups_kept_for) {
+    run->record.caller.groups.clear();
+  }
+  run->plan = TRY(load(run->record, std::move(text), given));
   const auto count = run->plan->plan().size();
-  TRY(model_.read(run->place.shard, [&](const model::View& view) -> Result<> {
-    run->steps = TRY(find_steps(view, run->place, waiting.name, count));
-    return {};
-  }));
+  // By id: names may depend on tags of the group, which somebody may have changed.
+  std::map<std::string, const Step*> known;
+  for (const auto& step : kept) known[to_lower(step.id)] = &step;
+  for (const auto& planned : run->plan->plan()) {
+    const auto found = known.find(to_lower(planned.id));
+    run->steps.push_back(found != known.end() ? *found->second : Step());
+    run->steps.back().id = planned.id;
+    run->steps.back().type = planned.type;
+    run->steps.back().name = planned.name;
+    run->steps.back().existing = planned.existing;
+  }
   run->not_before.resize(count);
   run->attempts.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -178,8 +226,8 @@ Result<> Engine::drop(const Waiting& waiting, const Error& error) {
     if (!record || record->run != waiting.run || has_ended(record->state)) return {};
     record->state = State::failed;
     record->error = error_json(error);
-    record->given = JsonObject();
     record->end = change.now();
+    TRY(erase_given(change, place, record->name));
     return put_record(change, place, *record);
   });
 }
@@ -203,7 +251,11 @@ void Engine::advance(const std::shared_ptr<Run>& run) {
     const std::lock_guard lock(mutex_);
     if (run->over || run->finishing) return;
   }
-  follow(*run);
+  const auto now = model_.clock().steady();
+  if (now - run->followed >= options_.look_every) {
+    run->followed = now;
+    follow(*run);
+  }
   bool ended = true;
   {
     const std::lock_guard lock(mutex_);
@@ -244,7 +296,8 @@ void Engine::advance(const std::shared_ptr<Run>& run) {
         kept.error().message);
   }
   if (!ended) return;
-  const auto queued = lanes_->try_run([this, run] { finish(*run); });
+  auto& lanes = run->record.complete ? *removals_ : *lanes_;
+  const auto queued = lanes.try_run([this, run] { finish(*run); });
   if (queued) return;
   const std::lock_guard lock(mutex_);
   run->finishing = false;
@@ -259,11 +312,14 @@ Result<> Engine::keep_steps(Run& run) {
     steps = run.steps;
   }
   bool gone = false;
+  bool cancel = false;
   const auto kept = model_.change(run.place.shard, [&](model::Change& change) -> Result<> {
-    auto record = TRY(find_record(change, run.place, run.record.name));
-    gone = !record || record->run != run.record.run;
-    if (gone) return {};
-    if (record->state == State::accepted) {
+    const auto listed = TRY(find_listed(change, run.place, run.record.name));
+    gone = !listed || listed->run != run.record.run;
+    if (gone) return change.erase_fact(std::string(pending_prefix) + run.record.run);
+    cancel = listed->cancel;
+    if (listed->state == State::accepted) {
+      auto record = TRY(find_record(change, run.place, run.record.name));
       record->state = State::running;
       TRY(put_record(change, run.place, *record));
     }
@@ -272,6 +328,7 @@ Result<> Engine::keep_steps(Run& run) {
   const std::lock_guard lock(mutex_);
   if (!kept) run.changed = true;
   if (gone) run.over = true;
+  if (cancel) run.cancel = true;
   return kept;
 }
 

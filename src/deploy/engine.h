@@ -52,14 +52,16 @@ class Engine {
     std::vector<Step> steps;
     std::vector<SteadyTime> not_before;
     std::vector<int> attempts;
-    std::size_t sending = 0;  // on lanes now
-    bool changed = true;      // since the steps were written
+    SteadyTime followed = {};  // when operations were last looked at
+    std::size_t sending = 0;   // on lanes now
+    bool changed = true;       // since the steps were written
     bool finishing = false;
     bool over = false;
     bool cancel = false;
   };
   struct Waiting {
     std::string tenant, scope, name, run;
+    int depth = 0;
   };
 
   void go();  // the thread
@@ -70,13 +72,17 @@ class Engine {
   void send(Run& run, std::size_t index);
   void take_answer(Run& run, std::size_t index, Result<provider::Outcome> outcome);
   void follow(Run& run);
-  Result<bool> follow_one(const Run& run, const templates::Planned& planned, Step& step);
+  Result<bool> follow_one(Step& step);
   Result<> keep_steps(Run& run);
   void finish(Run& run);
   Error failure_of(const Run& run) const;
   Result<> remove_others(Run& run);
+  Request request_of(const Run& run, std::string method, std::string path,
+                     std::string_view api_version) const;
+  bool has_room(int depth) const;  // with the mutex held
   Result<> end(Run& run, State state, Json outputs, Json error);
   Result<> drop(const Waiting& waiting, const Error& error);
+  bool must_stop(const Run& run) const;
 
   model::Model& model_;
   const provider::World& world_;
@@ -86,10 +92,12 @@ class Engine {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool moved_ = false;
+  bool taking_ = false;  // one is between waiting_ and runs_
   std::atomic<bool> ending_ = false;
   std::deque<Waiting> waiting_;
   std::list<std::shared_ptr<Run>> runs_;
   std::unique_ptr<os::Lanes> lanes_;
+  std::unique_ptr<os::Lanes> removals_;  // mode Complete, which waits for deletions
   std::thread thread_;
 };
 

@@ -1,6 +1,8 @@
 // Inside this room only: the paths and bodies of what is asked of deployments.
 #pragma once
 
+#include <set>
+
 #include "deploy/engine.h"
 
 namespace pinaco::deploy {
@@ -18,14 +20,17 @@ struct Wanted {
   Record record;
   Json text;
   Json parameters;
+  Json given;  // parameters as evaluated, secure ones too
   std::unique_ptr<templates::Template> plan;
 };
 Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const Asked& asked);
 // Types and api-versions that this server does not have: InvalidTemplateDeployment.
 Result<> preflight(const provider::Call& call, const Wanted& wanted);
 
-// The shown parameters as given ones, with nothing where secrets were.
-Json parameters_again(const Record& record);
+// finish.cc: what mode Complete deletes of a group, children first.
+Result<std::vector<arm::ResourceId>> others_in(const model::View& view,
+                                               const arm::ResourceId& group,
+                                               const std::set<std::string>& named);
 
 // what_if.cc
 Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, const Asked& asked);

@@ -9,7 +9,7 @@
 namespace pinaco::deploy {
 namespace {
 
-constexpr std::size_t piece_bytes = 700 << 10;
+constexpr std::size_t piece_bytes = 400 << 10;  // escaped, it may double
 constexpr std::string_view state_names[] = {"Accepted", "Running", "Succeeded", "Failed",
                                             "Canceled"};
 constexpr std::string_view progress_names[] = {"waiting", "sending", "following", "done",
@@ -91,10 +91,8 @@ Json to_json(const Record& record) {
                     {"base", record.base_url},
                     {"state", to_string(record.state)},
                     {"complete", record.complete},
-                    {"cancel", record.cancel},
                     {"tags", record.tags},
                     {"parameters", record.parameters},
-                    {"given", record.given},
                     {"link", record.link},
                     {"hash", record.hash},
                     {"providers", record.providers},
@@ -103,6 +101,8 @@ Json to_json(const Record& record) {
                     {"resources", record.output_resources},
                     {"error", record.error},
                     {"caller", caller_json(record.caller)},
+                    {"depth", record.depth},
+                    {"parent", record.parent},
                     {"start", micros(record.start)},
                     {"end", micros(record.end)},
                     {"chance", static_cast<std::int64_t>(record.chance)}};
@@ -123,10 +123,8 @@ Result<Record> record_from(const Json& json) {
   record.base_url = text_at(json, "base");
   record.state = named<State>(state_names, string_at(json, "state"));
   record.complete = bool_at(json, "complete");
-  record.cancel = bool_at(json, "cancel");
   record.tags = json_at(json, "tags", JsonObject());
   record.parameters = json_at(json, "parameters", JsonObject());
-  record.given = json_at(json, "given", JsonObject());
   record.link = json_at(json, "link", nullptr);
   record.hash = text_at(json, "hash");
   record.providers = json_at(json, "providers", JsonArray());
@@ -135,41 +133,98 @@ Result<Record> record_from(const Json& json) {
   record.output_resources = json_at(json, "resources", JsonArray());
   record.error = json_at(json, "error", nullptr);
   record.caller = caller_from(json_at(json, "caller", JsonObject()));
+  record.depth = static_cast<int>(int_at(json, "depth"));
+  record.parent = text_at(json, "parent");
   record.start = from_micros(int_at(json, "start"));
   record.end = from_micros(int_at(json, "end"));
   record.chance = static_cast<std::uint64_t>(int_at(json, "chance"));
   return record;
 }
 
-Json to_json(const std::vector<Step>& steps) {
-  JsonArray rows;
-  for (const auto& step : steps) {
-    rows.push_back(JsonObject{{"progress", progress_names[static_cast<std::size_t>(step.progress)]},
-                              {"subscription", step.subscription},
-                              {"operation", step.operation},
-                              {"error", step.error},
-                              {"start", micros(step.start)},
-                              {"end", micros(step.end)},
-                              {"status", step.status}});
-  }
-  return rows;
+namespace {
+
+Json step_json(const Step& step) {
+  return JsonObject{{"id", step.id},
+                    {"type", step.type},
+                    {"name", step.name},
+                    {"existing", step.existing},
+                    {"progress", progress_names[static_cast<std::size_t>(step.progress)]},
+                    {"subscription", step.subscription},
+                    {"operation", step.operation},
+                    {"error", step.error},
+                    {"start", micros(step.start)},
+                    {"end", micros(step.end)},
+                    {"status", step.status}};
 }
 
-std::vector<Step> steps_from(const Json& json, std::size_t count) {
-  std::vector<Step> steps(count);
-  if (!json.is_array()) return steps;
-  for (std::size_t i = 0; i < std::min(count, json.get_array().size()); ++i) {
-    const auto& row = json.get_array()[i];
-    steps[i] = {.progress = named<Progress>(progress_names, string_at(row, "progress")),
-                .subscription = text_at(row, "subscription"),
-                .operation = text_at(row, "operation"),
-                .error = json_at(row, "error", nullptr),
-                .start = from_micros(int_at(row, "start")),
-                .end = from_micros(int_at(row, "end")),
-                .status = static_cast<int>(int_at(row, "status"))};
-  }
-  return steps;
+Step step_from(const Json& row) {
+  return {.id = text_at(row, "id"),
+          .type = text_at(row, "type"),
+          .name = text_at(row, "name"),
+          .existing = bool_at(row, "existing"),
+          .progress = named<Progress>(progress_names, string_at(row, "progress")),
+          .subscription = text_at(row, "subscription"),
+          .operation = text_at(row, "operation"),
+          .error = json_at(row, "error", nullptr),
+          .start = from_micros(int_at(row, "start")),
+          .end = from_micros(int_at(row, "end")),
+          .status = static_cast<int>(int_at(row, "status"))};
 }
+
+Json listed_json(const Listed& listed) {
+  return JsonObject{{"name", listed.name},
+                    {"run", listed.run},
+                    {"location", listed.location},
+                    {"parent", listed.parent},
+                    {"state", to_string(listed.state)},
+                    {"cancel", listed.cancel},
+                    {"start", micros(listed.start)}};
+}
+
+Listed listed_from(const Json& json) {
+  return {.name = text_at(json, "name"),
+          .run = text_at(json, "run"),
+          .location = text_at(json, "location"),
+          .parent = text_at(json, "parent"),
+          .state = named<State>(state_names, string_at(json, "state")),
+          .cancel = bool_at(json, "cancel"),
+          .start = from_micros(int_at(json, "start"))};
+}
+
+Result<> erase_long(model::Change& change, const std::string& prefix) {
+  for (const auto& [key, piece] : TRY(change.facts(prefix))) TRY(change.erase_fact(key));
+  return {};
+}
+
+Result<> put_long(model::Change& change, const std::string& prefix, const Json& json) {
+  TRY(erase_long(change, prefix));
+  const auto text = to_text(json);
+  // What could not be read back must not get in.
+  if (const auto read = parse_json(text); !read) {
+    return fail(Kind::invalid,
+                fmt::format("A part of the deployment cannot be kept: {}.", read.error().message));
+  }
+  std::size_t number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto piece = cut_text(rest, piece_bytes);  // whole characters
+    rest.remove_prefix(piece.size());
+    TRY(change.put_fact(fmt::format("{}{:03}", prefix, number++), Json(piece)));
+  }
+  return {};
+}
+
+Result<Json> find_long(const model::View& view, const std::string& prefix) {
+  std::string text;
+  for (const auto& [key, piece] : TRY(view.facts(prefix))) text += piece.get_string();
+  if (text.empty()) return Json(nullptr);
+  return parse_json(text);
+}
+
+std::string part_of(const Place& place, std::string_view name, Part part) {
+  return place.parts(name) + (part == Part::given ? "given/" : "text/");
+}
+
+}  // namespace
 
 std::string Place::fact(std::string_view name) const {
   return fmt::format("{}deployment/{}", prefix, to_lower(name));
@@ -183,65 +238,86 @@ Place place_of(std::string_view tenant, std::string_view scope) {
           .prefix = model::attached_prefix(access::scope_key(tenant, scope))};
 }
 
-Result<std::optional<Record>> find_record(const model::View& view, const Place& place,
+std::pair<Place, std::string> place_of_id(std::string_view tenant, std::string_view id) {
+  const auto at = id.rfind("/providers/");
+  return {place_of(tenant, at == 0 ? std::string_view("/") : id.substr(0, at)),
+          std::string(id.substr(id.rfind('/') + 1))};
+}
+
+Result<std::optional<Listed>> find_listed(const model::View& view, const Place& place,
                                           std::string_view name) {
   const auto fact = TRY(view.find_fact(place.fact(name)));
-  if (!fact) return std::optional<Record>();
-  return std::optional<Record>(TRY(record_from(*fact)));
+  if (!fact) return std::optional<Listed>();
+  return std::optional<Listed>(listed_from(*fact));
+}
+
+Result<std::vector<Listed>> list_records(const model::View& view, const Place& place) {
+  std::vector<Listed> all;
+  for (const auto& [name, json] : TRY(view.facts(place.prefix + "deployment/"))) {
+    all.push_back(listed_from(json));
+  }
+  std::ranges::sort(all, std::ranges::greater(), &Listed::start);
+  return all;
+}
+
+Result<std::optional<Record>> find_record(const model::View& view, const Place& place,
+                                          std::string_view name) {
+  const auto listed = TRY(find_listed(view, place, name));
+  if (!listed) return std::optional<Record>();
+  auto record = TRY(record_from(TRY(find_long(view, place.parts(name) + "record/"))));
+  record.cancel = listed->cancel;
+  return std::optional<Record>(std::move(record));
 }
 
 Result<> put_record(model::Change& change, const Place& place, const Record& record) {
-  return change.put_fact(place.fact(record.name), to_json(record));
+  TRY(put_long(change, place.parts(record.name) + "record/", to_json(record)));
+  return change.put_fact(place.fact(record.name), listed_json({.name = record.name,
+                                                               .run = record.run,
+                                                               .location = record.location,
+                                                               .parent = record.parent,
+                                                               .state = record.state,
+                                                               .cancel = record.cancel,
+                                                               .start = record.start}));
 }
 
-Result<Json> find_template(const model::View& view, const Place& place, std::string_view name) {
-  std::string text;
-  for (const auto& [key, piece] : TRY(view.facts(place.parts(name) + "text/"))) {
-    text += piece.get_string();
-  }
-  return parse_json(text);
+Result<> put_cancel(model::Change& change, const Place& place, Listed listed) {
+  listed.cancel = true;
+  return change.put_fact(place.fact(listed.name), listed_json(listed));
 }
 
-Result<> put_template(model::Change& change, const Place& place, std::string_view name,
-                      const Json& json) {
-  const auto prefix = place.parts(name) + "text/";
-  for (const auto& [key, piece] : TRY(change.facts(prefix))) TRY(change.erase_fact(key));
-  const auto text = to_text(json);
-  std::size_t number = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto piece = cut_text(rest, piece_bytes);  // whole characters
-    rest.remove_prefix(piece.size());
-    TRY(change.put_fact(fmt::format("{}{:03}", prefix, number++), Json(piece)));
-  }
-  return {};
+Result<Json> find_part(const model::View& view, const Place& place, std::string_view name,
+                       Part part) {
+  return find_long(view, part_of(place, name, part));
+}
+
+Result<> put_part(model::Change& change, const Place& place, std::string_view name, Part part,
+                  const Json& json) {
+  return put_long(change, part_of(place, name, part), json);
+}
+
+Result<> erase_given(model::Change& change, const Place& place, std::string_view name) {
+  return erase_long(change, part_of(place, name, Part::given));
 }
 
 Result<std::vector<Step>> find_steps(const model::View& view, const Place& place,
-                                     std::string_view name, std::size_t count) {
-  const auto fact = TRY(view.find_fact(place.parts(name) + "steps"));
-  return steps_from(fact ? *fact : Json(nullptr), count);
+                                     std::string_view name) {
+  std::vector<Step> steps;
+  const auto json = TRY(find_long(view, place.parts(name) + "steps/"));
+  if (!json.is_array()) return steps;
+  for (const auto& row : json.get_array()) steps.push_back(step_from(row));
+  return steps;
 }
 
 Result<> put_steps(model::Change& change, const Place& place, std::string_view name,
                    const std::vector<Step>& steps) {
-  return change.put_fact(place.parts(name) + "steps", to_json(steps));
+  JsonArray rows;
+  for (const auto& step : steps) rows.push_back(step_json(step));
+  return put_long(change, place.parts(name) + "steps/", rows);
 }
 
 Result<> erase_record(model::Change& change, const Place& place, std::string_view name) {
-  for (const auto& [key, piece] : TRY(change.facts(place.parts(name)))) {
-    TRY(change.erase_fact(key));
-  }
+  TRY(erase_long(change, place.parts(name)));
   return change.erase_fact(place.fact(name));
-}
-
-Result<std::vector<Record>> list_records(const model::View& view, const Place& place) {
-  std::vector<Record> records;
-  for (const auto& [name, json] : TRY(view.facts(place.prefix + "deployment/"))) {
-    records.push_back(TRY(record_from(json)));
-  }
-  std::ranges::stable_sort(records,
-                           [](const Record& a, const Record& b) { return a.start > b.start; });
-  return records;
 }
 
 }  // namespace pinaco::deploy

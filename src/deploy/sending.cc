@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "deploy/engine.h"
 #include "deploy/shapes.h"
 
@@ -11,29 +12,43 @@ namespace {
 // Somebody else is at it, or a part is away: sent again after a while.
 bool may_pass(const Error& error) {
   return error.kind == Kind::busy || error.kind == Kind::unavailable ||
-         error.code == "AnotherOperationInProgress" || error.code == "TooManyRequests" ||
-         error.code == "DeploymentActive";
+         error.code == "TooManyRequests" || error.code == "DeploymentActive" ||
+         provider::is_busy(error);
 }
 
 }  // namespace
 
+Request Engine::request_of(const Run& run, std::string method, std::string path,
+                           std::string_view api_version) const {
+  return {.method = std::move(method),
+          .path = std::move(path),
+          .api_version = std::string(api_version),
+          .caller = run.record.caller,
+          .base_url = run.record.base_url,
+          .deployments = run.record.depth + 1,
+          .correlation = run.record.correlation};
+}
+
 void Engine::send(Run& run, std::size_t index) {
   const auto& planned = run.plan->plan()[index];
   Result<provider::Outcome> outcome = fail(Kind::cancelled, "The server stops.");
-  if (!ending_) {
+  bool wanted = !ending_;
+  {
+    const std::lock_guard lock(mutex_);
+    wanted = wanted && !run.cancel;
+  }
+  if (wanted) {
     Reader reader(dispatch_, run.record.caller, run.record.base_url,
                   run.plan->surroundings().subscription);
-    const auto body = [&] {
+    auto body = [&] {
       const std::lock_guard lock(run.evaluating);
       return run.plan->body(index, &reader);
     }();
     if (body) {
-      outcome = dispatch_({.method = "PUT",
-                           .path = planned.id,
-                           .api_version = planned.api_version,
-                           .body = *body,
-                           .caller = run.record.caller,
-                           .base_url = run.record.base_url});
+      auto request = request_of(run, "PUT", planned.id, planned.api_version);
+      request.body = std::move(*body);
+      request.deployed_by = fmt::format("{}/{}", run.record.run, index);
+      outcome = dispatch_(request);
     } else {
       outcome = fail(body.error());
     }
@@ -96,10 +111,9 @@ void Engine::follow(Run& run) {
       step = run.steps[i];
     }
     if (step.progress != Progress::following) continue;
-    const auto moved = follow_one(run, run.plan->plan()[i], step);
+    const auto moved = follow_one(step);
     if (!moved) {
-      LOG(warning, "deploy", "{} cannot be followed: {}", run.plan->plan()[i].id,
-          moved.error().message);
+      LOG(warning, "deploy", "{} cannot be followed: {}", step.id, moved.error().message);
       continue;
     }
     if (!*moved) continue;
@@ -109,19 +123,18 @@ void Engine::follow(Run& run) {
   }
 }
 
-Result<bool> Engine::follow_one(const Run&, const templates::Planned& planned, Step& step) {
+Result<bool> Engine::follow_one(Step& step) {
   Json error;
-  if (planned.is_deployment()) {
-    const auto at = planned.id.rfind("/providers/");
-    const auto scope = at == 0 ? std::string("/") : planned.id.substr(0, at);
-    const auto name = planned.id.substr(planned.id.rfind('/') + 1);
-    const auto place = place_of(step.subscription, scope);
+  if (iequals(step.type, "Microsoft.Resources/deployments")) {
+    std::optional<Listed> listed;
     std::optional<Record> record;
+    const auto [place, name] = place_of_id(step.subscription, step.id);
     TRY(model_.read(place.shard, [&](const model::View& view) -> Result<> {
-      record = TRY(find_record(view, place, name));
+      listed = TRY(find_listed(view, place, name));
+      if (listed && has_ended(listed->state)) record = TRY(find_record(view, place, name));
       return {};
     }));
-    if (record && record->run == step.operation && !has_ended(record->state)) return false;
+    if (listed && listed->run == step.operation && !has_ended(listed->state)) return false;
     if (!record || record->run != step.operation) {
       error = JsonObject{{"code", "DeploymentReplaced"},
                          {"message", "The nested deployment was deleted or replaced."}};
@@ -142,7 +155,7 @@ Result<bool> Engine::follow_one(const Run&, const templates::Planned& planned, S
                          {"message",
                           "The resource write operation failed to complete successfully, because "
                           "it reached terminal provisioning state 'Failed'."},
-                         {"target", planned.id},
+                         {"target", step.id},
                          {"details", JsonArray{error_json(why)}}};
     }
   }

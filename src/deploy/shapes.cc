@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace pinaco::deploy {
@@ -14,6 +15,25 @@ namespace {
 Json resource_ref(const templates::Planned& planned) {
   return JsonObject{
       {"id", planned.id}, {"resourceType", planned.type}, {"resourceName", planned.name}};
+}
+
+constexpr std::size_t message_bytes_max = 2000;
+constexpr std::size_t details_max = 50;
+constexpr int details_levels_max = 6;
+constexpr std::size_t dependencies_max = 10'000;
+
+// Enough to see what went wrong, and what the server's own trouble is stays in its log.
+Error shortened(Error error, int levels) {
+  if (error.code.empty() && (error.kind == Kind::busy || error.kind == Kind::unavailable ||
+                             error.kind == Kind::corrupt)) {
+    LOG(error, "deploy", "a deployment meets trouble: {}", error.message);
+    error.message = "The server could not do it. Its log says why; deploy again later.";
+  }
+  error.message = cut_text(error.message, message_bytes_max);
+  if (levels == 0) error.details.clear();
+  if (error.details.size() > details_max) error.details.resize(details_max);
+  for (auto& each : error.details) each = shortened(std::move(each), levels - 1);
+  return error;
 }
 
 }  // namespace
@@ -61,14 +81,13 @@ std::string operation_id(const Record& record, std::string_view resource) {
   return to_upper(digest.hex().substr(0, 16));
 }
 
-Json show_operation(const Record& record, const templates::Planned* planned, const Step& step,
-                    std::string_view operation) {
+Json show_operation(const Record& record, const Step& step, std::string_view operation) {
   const bool failed = step.progress == Progress::failed;
   const bool done = step.progress == Progress::done;
   JsonObject properties{
-      {"provisioningOperation", planned == nullptr  ? "EvaluateDeploymentOutput"
-                                : planned->existing ? "Read"
-                                                    : "Create"},
+      {"provisioningOperation", step.id.empty() ? "EvaluateDeploymentOutput"
+                                : step.existing ? "Read"
+                                                : "Create"},
       {"provisioningState", failed ? "Failed"
                             : done ? "Succeeded"
                                    : "Running"},
@@ -88,14 +107,17 @@ Json show_operation(const Record& record, const templates::Planned* planned, con
   if (failed) {
     properties["statusMessage"] = JsonObject{{"status", "Failed"}, {"error", step.error}};
   }
-  if (planned != nullptr) properties["targetResource"] = resource_ref(*planned);
+  if (!step.id.empty()) {
+    properties["targetResource"] =
+        JsonObject{{"id", step.id}, {"resourceType", step.type}, {"resourceName", step.name}};
+  }
   return JsonObject{{"id", fmt::format("{}/operations/{}", record.id(), operation)},
                     {"operationId", operation},
                     {"properties", std::move(properties)}};
 }
 
 Json error_json(const Error& error) {
-  return arm::envelope(error).get_object().at("error");
+  return arm::envelope(shortened(error, details_levels_max)).get_object().at("error");
 }
 
 Error error_from(const Json& json) {
@@ -130,10 +152,13 @@ Json providers_of(const templates::Template& plan) {
 
 Json dependencies_of(const templates::Template& plan) {
   JsonArray rows;
+  std::size_t shown = 0;
   for (const auto& each : plan.plan()) {
     if (each.after.empty() || !each.wanted) continue;
     JsonArray on;
     for (const auto index : each.after) on.push_back(resource_ref(plan.plan()[index]));
+    shown += on.size();
+    if (shown > dependencies_max) break;
     auto row = resource_ref(each);
     row.get_object()["dependsOn"] = std::move(on);
     rows.push_back(std::move(row));

@@ -7,9 +7,8 @@
 namespace pinaco::deploy {
 
 Json show(const Record& record);
-// One of .../operations: of a resource, or, with nullptr, of the outputs.
-Json show_operation(const Record& record, const templates::Planned* planned, const Step& step,
-                    std::string_view operation);
+// One of .../operations: of a resource, or, without an id, of the outputs.
+Json show_operation(const Record& record, const Step& step, std::string_view operation);
 std::string operation_id(const Record& record, std::string_view resource);
 
 // {"code", "message", "target", "details"} of an error, as it stands in answers.

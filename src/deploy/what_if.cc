@@ -131,7 +131,6 @@ Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, co
       changes.push_back(std::move(change));
       continue;
     }
-    wanted.plan->hide_secrets(*body);
     auto& after = body->get_object();
     JsonArray delta;
     if (there && before->is_object()) {
@@ -163,20 +162,27 @@ Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, co
       change["after"] = std::move(*body);
       if (!delta.empty()) change["delta"] = std::move(delta);
     }
-    changes.push_back(std::move(change));
+    Json shown = std::move(change);
+    wanted.plan->hide_secrets(shown);
+    changes.push_back(std::move(shown));
   }
   const auto scope = arm::ResourceId::parse(wanted.record.scope);
   if (scope && scope->is_group()) {
     std::vector<arm::ResourceId> others;
+    std::set<std::string> going;
     TRY(engine.model().read(scope->subscription, [&](const model::View& view) -> Result<> {
+      others.clear();
+      going.clear();
       for (const auto& row : TRY(view.list_group(scope->group))) others.push_back(row.id);
+      for (const auto& id : TRY(others_in(view, *scope, named))) going.insert(id.key());
       return {};
     }));
     for (const auto& id : others) {
       if (named.contains(id.key()) || !TRY(call.may_read(id))) continue;
-      changes.push_back(JsonObject{
-          {"resourceId", id.text()},
-          {"changeType", wanted.record.complete && id.types.size() == 1 ? "Delete" : "Ignore"}});
+      changes.push_back(
+          JsonObject{{"resourceId", id.text()},
+                     {"changeType",
+                      wanted.record.complete && going.contains(id.key()) ? "Delete" : "Ignore"}});
     }
   }
   return provider::Outcome{

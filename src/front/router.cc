@@ -119,13 +119,19 @@ Result<provider::Outcome> Front::perform(const deploy::Request& request) {
   auto call = call_for(request.method, target);
   call.caller = request.caller;
   call.body = request.body;
+  call.deployments = request.deployments;
+  call.deployed_by = request.deployed_by;
+  std::optional<access::OneView> view;
+  if (request.method == "GET") {
+    view.emplace(parts_.access);
+    return dispatch(call, target);
+  }
   auto outcome = dispatch(call, target);
-  if (request.method == "GET") return outcome;
   parts_.workers.kick();
   if (request.method == "DELETE") own_->look_after_exports();
   record(call, outcome ? outcome->status : arm::http_status(outcome.error()),
          outcome ? to_text(outcome->body) : to_text(arm::envelope(outcome.error())),
-         parts_.model.random().uuid());
+         request.correlation.empty() ? parts_.model.random().uuid() : request.correlation);
   return outcome;
 }
 
@@ -199,8 +205,7 @@ http::Reply Front::answer_graph(const provider::Call& call, const Target& target
 void Front::record(const provider::Call& call, int status, std::string_view answer,
                    const std::string& correlation) const {
   if (call.method == "GET" || call.method == "HEAD" || call.caller.object_id.empty()) return;
-  const provider::Event event{
-      .correlation = correlation, .status = status, .answer = answer};
+  const provider::Event event{.correlation = correlation, .status = status, .answer = answer};
   if (const auto done = provider::record_activity(call, event); !done) {
     LOG(error, "front", "the activity log lacks {} {}: {}", call.method, call.path,
         done.error().message);

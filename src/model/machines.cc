@@ -87,6 +87,14 @@ Result<std::size_t> erase_some_rules(Change& change, const arm::ResourceId& id) 
   return some.size();
 }
 
+Result<std::size_t> erase_some_attached(Change& change, const arm::ResourceId& id) {
+  const auto prefix = attached_prefix(id.key());
+  const auto some =
+      TRY(change.facts_between(prefix, prefix.substr(0, prefix.size() - 1) + "0", attached_a_step));
+  for (const auto& [name, json] : some) TRY(change.erase_fact(name));
+  return some.size();
+}
+
 Result<bool> is_locked(const View& view, const Resource& machine) {
   std::vector<arm::ResourceId> ids{machine.id};
   const auto add = [&](std::string_view text) {

@@ -35,6 +35,9 @@ Result<> leave_set(Change& change, Resource& machine);
 // 1,000 writes. As many as rules_a_step means that there may be more.
 inline constexpr std::size_t rules_a_step = 400;
 Result<std::size_t> erase_some_rules(Change& change, const arm::ResourceId& id);
+// The same for what is attached to it (attached_prefix).
+inline constexpr std::size_t attached_a_step = 200;
+Result<std::size_t> erase_some_attached(Change& change, const arm::ResourceId& id);
 
 // A deletion need not wait until something has come to be: the operation on the row, if it is of
 // that kind, ends as preempted, and the row is free. False: it has to be waited for.

@@ -85,6 +85,8 @@ struct Call {
   std::string base_url = {};  // "https://host:port", as the client used it
   // What lies above the rows that a list shows: read once for all of them.
   const model::Resource* above = nullptr;
+  int deployments = 0;      // around it: 0 when a client sent it, 1 when its deployment did
+  std::string deployed_by;  // then that deployment's run and which of its resources: "RUN/3"
   // The signed link of a grant (beginGetAccess), given its subscription and id.
   std::function<std::string(std::string_view subscription, std::string_view grant)> sign = {};
 
@@ -196,6 +198,9 @@ std::span<const Route> routes();
 std::span<const Extension> extensions();
 std::span<const std::string_view> namespaces();  // resource providers with at least one type
 const ResourceType* find_type(std::string_view provider, std::string_view type);
+
+// Refused because another operation works on the resource: the same may be asked again later.
+bool is_busy(const Error& error);
 
 // The handlers that every resource type shares.
 Result<Outcome> put_resource(const ResourceType& type, const Call& call);

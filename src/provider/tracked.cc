@@ -225,11 +225,19 @@ Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool 
 
 }  // namespace
 
+namespace {
+constexpr std::string_view another = "Another operation (";
+}
+
+bool is_busy(const Error& error) {
+  return error.kind == Kind::conflict && error.message.starts_with(another);
+}
+
 Error busy_with(const model::Resource& resource) {
   return arm::error(Kind::conflict, "Conflict",
-                    fmt::format("Another operation ({}) is working on '{}'. Wait until it has "
+                    fmt::format("{}{}) is working on '{}'. Wait until it has "
                                 "ended and try again.",
-                                resource.provisioning, resource.id.text()));
+                                another, resource.provisioning, resource.id.text()));
 }
 
 const Location* World::find_location(std::string_view any_spelling) const {

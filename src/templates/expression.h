@@ -27,7 +27,7 @@ namespace pinaco::templates {
 inline constexpr std::size_t text_bytes_max = 24'576;  // ARM's limit on an expression
 inline constexpr int depth_max = 64;
 
-inline constexpr int value_depth_max = 100;  // of arrays and objects that functions make
+inline constexpr int value_depth_max = 48;  // of arrays and objects that functions make
 
 // What is left to spend on a whole template, so that no small text becomes a large work.
 struct Budget {

@@ -9,6 +9,17 @@
 
 namespace pinaco::templates {
 
+namespace {
+
+// Ascending, and each once.
+void tidy_up(std::vector<std::size_t>& after) {
+  std::ranges::sort(after);
+  const auto [from, to] = std::ranges::unique(after);
+  after.erase(from, to);
+}
+
+}  // namespace
+
 // By id, symbolic name, name, "type/name" or the name of a copy loop, which stands for all of it.
 std::vector<std::size_t> Template::find_planned(std::string_view wanted) const {
   auto key = to_lower(wanted);
@@ -26,6 +37,10 @@ Result<> Template::find_order() {
       if (!list.is_array()) {
         return fail(bad_template(fmt::format("'{}' is not an array", path), path));
       }
+      if (list.get_array().size() > resources_max) {
+        return fail(
+            bad_template(fmt::format("'{}' has more than {} members", path, resources_max), path));
+      }
       for (const auto& each : list.get_array()) {
         if (!each.is_string()) {
           return fail(
@@ -35,11 +50,7 @@ Result<> Template::find_order() {
       }
     }
     if (planned.wanted && !planned.existing) depend_on_references(i);
-  }
-  for (auto& planned : plan_) {
-    std::ranges::sort(planned.after);
-    const auto [from, to] = std::ranges::unique(planned.after);
-    planned.after.erase(from, to);
+    tidy_up(plan_[i].after);
   }
   return check_circles();
 }
@@ -69,6 +80,7 @@ Result<> Template::depend_on(std::size_t index, const std::string& wanted) {
     }
     after.push_back(each);
   }
+  if (after.size() > 4 * resources_max) tidy_up(after);
   return {};
 }
 
@@ -111,6 +123,7 @@ void Template::depend_on_expression(std::size_t index, const Json& json) {
     for (const auto each : find_planned(wanted->get_string())) {
       if (each != index) plan_[index].after.push_back(each);
     }
+    if (plan_[index].after.size() > 4 * resources_max) tidy_up(plan_[index].after);
   }
 }
 

@@ -154,7 +154,9 @@ Result<> Template::lay_out_one(const JsonObject& resource, const std::string& pa
   }
   same.push_back(index);
   const auto note = [&](const std::string& name) {
-    if (!name.empty()) found_by_[to_lower(name)].push_back(index);
+    if (name.empty()) return;
+    auto& known = found_by_[to_lower(name)];
+    if (known.empty() || known.back() != index) known.push_back(index);
   };
   note(planned.name);
   note(fmt::format("{}/{}", planned.type, planned.name));

@@ -11,6 +11,10 @@
 namespace pinaco::templates {
 namespace {
 
+constexpr Budget for_one = {.steps = 4'000'000, .bytes = 32ull << 20};
+constexpr std::size_t secret_bytes_min = 4;  // shorter texts are everywhere
+constexpr std::size_t secrets_max = 200;
+
 // Members of a resource that are not sent.
 bool stays_here(std::string_view member, bool is_deployment) {
   for (const char* each : {"type", "name", "apiVersion", "dependsOn", "condition", "copy",
@@ -21,7 +25,10 @@ bool stays_here(std::string_view member, bool is_deployment) {
 }
 
 void collect_texts(const Json& json, std::vector<std::string>& texts) {
-  if (json.is_string() && !json.get_string().empty()) texts.emplace_back(json.get_string());
+  if (texts.size() >= secrets_max) return;
+  if (json.is_string() && json.get_string().size() >= secret_bytes_min) {
+    texts.emplace_back(json.get_string());
+  }
   if (json.is_array()) {
     for (const auto& each : json.get_array()) collect_texts(each, texts);
   } else if (json.is_object()) {
@@ -93,6 +100,7 @@ Result<> Template::check_shape() {
 }
 
 Result<Json> Template::body(std::size_t index, Runtime* runtime) {
+  budget_ = for_one;  // what is tried again costs no other its share
   const Planned& planned = plan_.at(index);
   const bool deploys = planned.is_deployment();
   JsonObject made;
@@ -123,13 +131,17 @@ Result<Json> Template::nested_of(const JsonObject& properties, const Loops& loop
     if (inner && iequals(member.key(), "template")) {
       made[member.key()] = member.value();
     } else {
-      made[member.key()] = TRY(value_of(member.value(), loops, runtime, here));
+      for_inside_ = iequals(member.key(), "template");
+      auto value = value_of(member.value(), loops, runtime, here);
+      for_inside_ = false;
+      made[member.key()] = TRY(value);
     }
   }
   return Json(std::move(made));
 }
 
 Result<Json> Template::outputs(Runtime* runtime) {
+  budget_ = for_one;
   JsonObject made;
   const Json* outputs = find_member(*root_, "outputs");
   if (outputs == nullptr || outputs->is_null()) return Json(std::move(made));

@@ -109,7 +109,8 @@ class Template {
   Json shown_parameters() const;
   // {"name": {"value"}} of all, defaults too: loading with them gives the same again.
   Json kept_parameters() const;
-  // Stars in place of every text of a secure parameter, wherever it stands.
+  // Stars in place of every text of a secure parameter, wherever it stands; of 200 texts of at
+  // least four bytes.
   void hide_secrets(Json& json) const;
   const Json& text() const { return text_; }
   const Surroundings& surroundings() const { return surroundings_; }
@@ -192,6 +193,7 @@ class Template {
   std::unordered_map<std::string, std::vector<std::size_t>> found_by_;  // lower names and ids
   std::set<std::string, std::less<>> empty_;  // loops without a turn: nobody waits for them
   bool loading_parameters_ = false;
+  bool for_inside_ = false;  // evaluating a nested template whose expressions are ours
   int nesting_ = 0;
   int guids_ = 0;
 };

@@ -107,9 +107,18 @@ Result<Json> TemplateScope::copy_index(Arguments arguments) {
     return bad_arguments("copyIndex", "it takes the name of a loop and an offset, both optional");
   }
   if (arguments.size() == 1) offset = arguments[0].get_int64();
-  for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) {
+  // Without a name the resource's loop is meant, also inside loops of its properties.
+  const auto last =
+      name.empty() && of_resource_ > 0
+          ? std::make_reverse_iterator(loops_.begin() + static_cast<std::ptrdiff_t>(of_resource_))
+          : loops_.rbegin();
+  for (auto loop = last; loop != loops_.rend(); ++loop) {
     if (!name.empty() && !iequals(loop->name, name)) continue;
-    return Json(loop->index + offset);
+    std::int64_t sum = 0;
+    if (__builtin_add_overflow(loop->index, offset, &sum)) {
+      return bad_arguments("copyIndex", "the offset is too large");
+    }
+    return Json(sum);
   }
   return refuse(
       name.empty()
@@ -223,6 +232,10 @@ Result<Json> TemplateScope::zones(Arguments arguments) {
   std::int64_t count = 1, offset = 0;
   if (arguments.size() > 3 && arguments[3].is_int64()) count = arguments[3].get_int64();
   if (arguments.size() > 4 && arguments[4].is_int64()) offset = arguments[4].get_int64();
+  if (count < 0 || count > 3 || offset < 0 || offset > 3) {
+    return bad_arguments("pickZones",
+                         "it picks up to three zones, from the first to the fourth on");
+  }
   const auto type = TRY(runtime_->provider(fmt::format(
       "{}/{}", std::string(arguments[0].get_string()), std::string(arguments[1].get_string()))));
   JsonArray picked;
@@ -232,7 +245,7 @@ Result<Json> TemplateScope::zones(Arguments arguments) {
       if (arm::normalize_location(string_at(each, "location")) != location) continue;
       const auto& zones = find_path(each, "zones")->get_array();
       for (std::int64_t i = offset; i < offset + count && i < std::ssize(zones); ++i) {
-        if (i >= 0) picked.push_back(zones[static_cast<std::size_t>(i)]);
+        picked.push_back(zones[static_cast<std::size_t>(i)]);
       }
     }
   }

@@ -9,7 +9,7 @@ namespace pinaco::templates {
 class TemplateScope final : public Scope {
  public:
   TemplateScope(Template& whole, const std::vector<Loop>& loops, Runtime* runtime)
-      : template_(whole), loops_(loops), runtime_(runtime) {}
+      : template_(whole), loops_(loops), of_resource_(loops.size()), runtime_(runtime) {}
 
   void enter(Loop loop) { loops_.push_back(std::move(loop)); }
   void leave() { loops_.pop_back(); }
@@ -33,6 +33,7 @@ class TemplateScope final : public Scope {
 
   Template& template_;
   std::vector<Loop> loops_;
+  const std::size_t of_resource_;  // how many of them are not of properties
   Runtime* runtime_;
 };
 

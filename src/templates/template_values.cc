@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "templates/evaluation.h"
 #include "templates/template_scope.h"
 #include "templates/words.h"
 
@@ -20,12 +21,29 @@ Result<const Expression*> Template::parsed(std::string_view text) {
   return made;
 }
 
+namespace {
+
+void escape(Json& json) {
+  if (json.is_array()) {
+    for (auto& each : json.get_array()) escape(each);
+  } else if (json.is_object()) {
+    for (auto& each : json.get_object()) escape(each.value());
+  } else if (json.is_string()) {
+    const std::string_view text = json.get_string();
+    if (is_expression(text) || text.starts_with("[[")) json = fmt::format("[{}", text);
+  }
+}
+
+}  // namespace
+
 Result<Json> Template::text_in(std::string_view text, Scope& scope, const std::string& path) {
-  if (!is_expression(text)) return Json(unescape(text));
+  // What is for a template inside is read once more there, and must mean itself then.
+  if (!is_expression(text)) return Json(for_inside_ ? text : unescape(text));
   const auto expression = parsed(text);
   if (!expression) return fail(in_place(expression.error(), path));
   auto value = (*expression)->evaluate(scope, budget_);
   if (!value) return fail(in_place(std::move(value.error()), path));
+  if (for_inside_) escape(*value);
   return value;
 }
 
@@ -91,8 +109,9 @@ Result<Json> Template::unrolled(const JsonObject& copy, std::string_view name, T
     auto value = value_in(*input, scope, &scope, fmt::format("{}[{}]", path, i));
     scope.leave();
     if (!value) return value;
+    // Its literals are copied at each turn, and expressions have paid for the rest only.
+    TRY(spend_on(budget_, *value));
     made.push_back(std::move(*value));
-    TRY(budget_.spend(1, 64));
   }
   return Json(std::move(made));
 }

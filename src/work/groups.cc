@@ -101,6 +101,12 @@ Result<> delete_group(Bench& bench, const model::Operation& operation) {
       return {};
     }));
   }
+  for (std::size_t erased = model::attached_a_step; erased == model::attached_a_step;) {
+    TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+      erased = TRY(model::erase_some_attached(change, group));
+      return {};
+    }));
+  }
   return bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
     TRY(change.erase(group));
     return finish(change, operation);
