@@ -160,6 +160,11 @@ TEST(Login, IsCompletedAndOverriddenByTheEnvironment) {
   const auto again = parse_login(login_text(*login), "/");
   EXPECT_EQ(again->ca_file, login->ca_file);
   EXPECT_EQ(again->tenant, "other");
+  EXPECT_EQ(again->proxy, "");
+  environment["PINACO_PROXY"] = "http://127.0.0.1:8480";
+  const auto through = find_login(get);
+  ASSERT_TRUE(through) << through.error().message;
+  EXPECT_EQ(parse_login(login_text(*through), "/")->proxy, "http://127.0.0.1:8480");
 }
 
 TEST(Login, RefusesAnEndpointThatWouldSendTheSecretInTheClear) {

@@ -10,6 +10,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "app/clouds.h"
 #include "arm/arm.h"
 #include "base/ipv4.h"
 #include "base/text.h"
@@ -263,6 +264,34 @@ Result<> read_machines(const toml::table& table, const std::string& data_folder,
   return {};
 }
 
+Result<> read_proxy(const toml::table& table, ProxyConfig& proxy) {
+  TRY(check_names(table, {"address", "port", "clouds", "hosts"}));
+  TRY(read_text(table, "address", proxy.address));
+  TRY(read_number(table, "port", 0, 65535, proxy.port));
+  std::vector<std::string> clouds;
+  TRY(read_texts(table, "clouds", clouds));
+  if (!table.contains("clouds") && !table.contains("hosts")) clouds.emplace_back("German");
+  for (const auto& name : clouds) {
+    const auto* cloud = find_cloud(name);
+    if (cloud == nullptr) {
+      std::string known;
+      for (const auto& each : known_clouds()) {
+        known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", each.name);
+      }
+      return fail(bad(*table.get("clouds"),
+                      fmt::format("the cloud '{}' is not known; there are {}. Write the names of "
+                                  "another one as hosts.",
+                                  name, known)));
+    }
+    const auto hosts = cloud->hosts();
+    proxy.hosts.insert(proxy.hosts.end(), hosts.begin(), hosts.end());
+  }
+  TRY(read_texts(table, "hosts", proxy.hosts));
+  if (proxy.hosts.empty()) return fail(bad(table, "a proxy needs clouds or hosts."));
+  proxy.on = true;
+  return {};
+}
+
 Result<identity::TrustedIssuer> read_issuer(const toml::table& table) {
   TRY(check_names(table, {"name", "issuer", "audience", "tenant", "subject_claim", "name_claim",
                           "groups_claim", "auto_create"}));
@@ -315,7 +344,7 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
                             parsed.error().source().begin.line, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
-  TRY(check_names(root, {"server", "machines", "region", "issuers"}));
+  TRY(check_names(root, {"server", "machines", "proxy", "region", "issuers"}));
   Config config = default_config(data_folder);
   const auto must_be = [&](std::string_view name, bool good) -> Result<> {
     const toml::node* node = root.get(name);
@@ -323,17 +352,20 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
     return fail(bad(*node, name == "region"     ? "write each region as [[region]]."
                            : name == "issuers"  ? "write each issuer as [[issuers]]."
                            : name == "machines" ? "write the settings of machines below [machines]."
+                           : name == "proxy"    ? "write the settings of the proxy below [proxy]."
                                                 : "write the settings of the server below "
                                                   "[server]."));
   };
   TRY(must_be("server", root.get_as<toml::table>("server") != nullptr));
   TRY(must_be("machines", root.get_as<toml::table>("machines") != nullptr));
+  TRY(must_be("proxy", root.get_as<toml::table>("proxy") != nullptr));
   TRY(must_be("region", root.get_as<toml::array>("region") != nullptr));
   TRY(must_be("issuers", root.get_as<toml::array>("issuers") != nullptr));
   if (const auto* server = root.get_as<toml::table>("server")) TRY(read_server(*server, config));
   if (const auto* machines = root.get_as<toml::table>("machines")) {
     TRY(read_machines(*machines, data_folder, config.machines));
   }
+  if (const auto* proxy = root.get_as<toml::table>("proxy")) TRY(read_proxy(*proxy, config.proxy));
   if (const auto* regions = root.get_as<toml::array>("region")) {
     config.regions.clear();
     std::set<std::string> names;

@@ -34,6 +34,12 @@
 //   memory_mib = 65536         # for all its guests together
 //   accelerator = "auto"       # "kvm", "tcg"
 //
+//   [proxy]                    # off without this; for clients that know only a cloud's names
+//   address = "127.0.0.1"      # numeric; plain HTTP, only CONNECT
+//   port = 8480
+//   clouds = ["German"]        # or "Public": the names to answer for. German when neither is given
+//   hosts = ["*.blob.example"] # further names
+//
 //   [[region]]
 //   name = "westeurope"
 //   display_name = "West Europe"
@@ -86,6 +92,13 @@ struct MachinesConfig {
   std::vector<provider::MachineSize> sizes = provider::usual_sizes();
 };
 
+struct ProxyConfig {
+  bool on = false;
+  std::string address = "127.0.0.1";
+  int port = 8480;
+  std::vector<std::string> hosts = {};  // those of the clouds, too
+};
+
 struct Config {
   std::string address = "127.0.0.1";
   int port = 8443;
@@ -100,6 +113,7 @@ struct Config {
   std::vector<std::string> names;
   std::vector<std::string> issuer_hosts = {};
   MachinesConfig machines = {};
+  ProxyConfig proxy = {};
   std::vector<RegionConfig> regions;  // the first is the default home
   std::vector<identity::TrustedIssuer> issuers = {};
 };

@@ -38,6 +38,27 @@ TEST(Config, RefusesAnIssuerThatIsNotWhole) {
   }
 }
 
+TEST(Config, HasNoProxyUnlessOneIsWanted) {
+  EXPECT_FALSE(parse_config("", "/data")->proxy.on);
+  const auto usual = parse_config("[proxy]\n", "/data");
+  ASSERT_TRUE(usual) << usual.error().message;
+  EXPECT_TRUE(usual->proxy.on);
+  EXPECT_EQ(usual->proxy.address, "127.0.0.1");
+  EXPECT_EQ(usual->proxy.port, 8480);
+  EXPECT_EQ(usual->proxy.hosts.front(), "management.microsoftazure.de");
+  const auto both = parse_config(
+      "[proxy]\nport = 0\nclouds = [\"public\"]\nhosts = [\"*.x.example\"]\n", "/data");
+  ASSERT_TRUE(both) << both.error().message;
+  EXPECT_EQ(both->proxy.hosts.front(), "management.azure.com");
+  EXPECT_EQ(both->proxy.hosts.back(), "*.x.example");
+  EXPECT_EQ(parse_config("[proxy]\nhosts = [\"a.b\"]\n", "/data")->proxy.hosts,
+            std::vector<std::string>{"a.b"});
+  for (const char* bad : {"proxy = 8480", "[proxy]\nclouds = [\"Mars\"]", "[proxy]\nclouds = []",
+                          "[proxy]\nport = 65536", "[proxy]\nhost = \"x\""}) {
+    EXPECT_FALSE(parse_config(bad, "/data")) << bad;
+  }
+}
+
 TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
   const auto usual = parse_config("", "/data");
   EXPECT_EQ(usual->shared_subscriptions_max, 30);

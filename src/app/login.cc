@@ -23,14 +23,16 @@ struct Member {
   const char* json;
   const char* variable;
   std::string Login::* member;
+  bool optional = false;
 };
 constexpr Member members[] = {
     {"endpoint", "PINACO_ENDPOINT", &Login::endpoint},
-    {"ca", "PINACO_CA", &Login::ca_file},
+    {"ca", "PINACO_CA", &Login::ca_file, true},
     {"tenant", "PINACO_TENANT", &Login::tenant},
     {"subscription", "PINACO_SUBSCRIPTION", &Login::subscription},
     {"clientId", "PINACO_CLIENT_ID", &Login::client_id},
     {"clientSecret", "PINACO_CLIENT_SECRET", &Login::client_secret},
+    {"proxy", "PINACO_PROXY", &Login::proxy, true},
 };
 
 std::string absolute(const std::string& path, const std::string& folder) {
@@ -169,7 +171,10 @@ Result<Login> parse_login(std::string_view text, const std::string& folder) {
 
 std::string login_text(const Login& login) {
   JsonObject json;
-  for (const auto& member : members) json[member.json] = login.*member.member;
+  for (const auto& member : members) {
+    const std::string& value = login.*member.member;
+    if (!value.empty() || !member.optional) json[member.json] = value;
+  }
   return to_pretty(json) + "\n";
 }
 
@@ -197,7 +202,7 @@ Result<Login> find_login(const Environment& environment) {
     }
   }
   for (const auto& member : members) {
-    if (!(login.*member.member).empty() || member.member == &Login::ca_file) continue;
+    if (!(login.*member.member).empty() || member.optional) continue;
     return fail(Kind::invalid,
                 fmt::format("Not logged in: {} has no {} and {} is not set. Run `pinaco login "
                             "--credentials FILE` with the file that `pinaco serve "

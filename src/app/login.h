@@ -20,18 +20,20 @@ struct Login {
   std::string subscription;
   std::string client_id;
   std::string client_secret;
+  std::string proxy = {};  // "http://127.0.0.1:8480"; empty: the server has none
 };
 
 // The JSON that `pinaco serve --credentials-file` writes and `pinaco login` keeps: endpoint, ca,
-// tenant, subscription, clientId, clientSecret. A relative ca is beside the file.
+// tenant, subscription, clientId, clientSecret, and proxy when there is one. A relative ca is
+// beside the file.
 Result<Login> parse_login(std::string_view text, const std::string& folder);
 std::string login_text(const Login& login);
 
 // PINACO_LOGIN_FILE, or pinaco/login.json in XDG_CONFIG_HOME, or in ~/.config.
 Result<std::string> login_path(const Environment& environment);
 // The remembered login with what the environment overrides: PINACO_ENDPOINT, PINACO_CA,
-// PINACO_TENANT, PINACO_CLIENT_ID, PINACO_CLIENT_SECRET, PINACO_SUBSCRIPTION. All but the CA must
-// be known in the end.
+// PINACO_TENANT, PINACO_CLIENT_ID, PINACO_CLIENT_SECRET, PINACO_SUBSCRIPTION, PINACO_PROXY. All but
+// the CA and the proxy must be known in the end.
 Result<Login> find_login(const Environment& environment);
 
 struct LoginOptions {

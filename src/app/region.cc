@@ -143,7 +143,26 @@ std::vector<std::string> certificate_names(const Config& config) {
   char host[256] = {};
   if (gethostname(host, sizeof host - 1) == 0 && host[0] != 0) add(host);
   for (const auto& name : config.names) add(name);
+  if (config.proxy.on) {
+    for (const auto& name : config.proxy.hosts) add(name);
+  }
   return names;
+}
+
+// An address at which this process reaches what it listens on.
+std::string own_address(const std::string& address) {
+  if (address == "0.0.0.0") return "127.0.0.1";
+  return address == "::" ? "::1" : address;
+}
+
+Result<std::unique_ptr<Proxy>> start_proxy(const Config& config, std::uint16_t server_port) {
+  if (!config.proxy.on) return std::unique_ptr<Proxy>();
+  return or_advice(Proxy::start({.address = config.proxy.address,
+                                 .port = static_cast<std::uint16_t>(config.proxy.port),
+                                 .hosts = config.proxy.hosts,
+                                 .server_address = own_address(config.address),
+                                 .server_port = server_port}),
+                   "Another port in [proxy] of the configuration helps.");
 }
 
 }  // namespace
@@ -151,6 +170,7 @@ std::vector<std::string> certificate_names(const Config& config) {
 void Pinaco::stop() {
   *ending = true;
   if (http) http->stop(Seconds(5));
+  if (proxy) proxy->stop();
   if (nbd) nbd->stop();
   if (host) host->disks().stop();
   if (deployments) deployments->stop();
@@ -234,6 +254,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
        .body_bytes_max = front::Front::body_bytes_max},
       [front = pinaco->front.get()](http::Request& request) { return front->answer(request); });
   pinaco->http = TRY(or_advice(std::move(http), "Another --port helps."));
+  pinaco->proxy = TRY(start_proxy(config, pinaco->http->port()));
   return pinaco;
 }
 

@@ -8,6 +8,7 @@
 
 #include "access/access.h"
 #include "app/config.h"
+#include "app/proxy.h"
 #include "base/clock.h"
 #include "deploy/deploy.h"
 #include "front/front.h"
@@ -33,6 +34,7 @@ struct Pinaco {
   std::unique_ptr<nbd::Server> nbd;
   std::unique_ptr<front::Front> front;
   std::unique_ptr<http::Server> http;
+  std::unique_ptr<Proxy> proxy;  // nullptr: none is wanted
   std::string ca_file;
 
   // In the order that loses nothing: no new requests, then no new reads, then the workers.

@@ -45,11 +45,23 @@ Result<Config> read_config(const ServeOptions& options, const std::string& data)
   return config;
 }
 
+// Where people reach what listens on `address`.
+std::string host_of(const std::string& address) {
+  if (address == "0.0.0.0" || address == "::") return "localhost";
+  return address.find(':') == address.npos ? address : fmt::format("[{}]", address);
+}
+
+std::string proxy_url(const Config& config, int port) {
+  return config.proxy.on ? fmt::format("http://{}:{}", host_of(config.proxy.address), port) : "";
+}
+
 Json credentials_json(const identity::FirstCredentials& first, const std::string& endpoint,
-                      const std::string& ca_file) {
-  return JsonObject{{"endpoint", endpoint},        {"ca", ca_file},
-                    {"tenant", first.tenant},      {"subscription", first.subscription},
-                    {"clientId", first.client_id}, {"clientSecret", first.client_secret}};
+                      const std::string& ca_file, const std::string& proxy) {
+  JsonObject json{{"endpoint", endpoint},        {"ca", ca_file},
+                  {"tenant", first.tenant},      {"subscription", first.subscription},
+                  {"clientId", first.client_id}, {"clientSecret", first.client_secret}};
+  if (!proxy.empty()) json["proxy"] = proxy;
+  return json;
 }
 
 void print_credentials(const identity::FirstCredentials& first) {
@@ -70,7 +82,7 @@ Result<> run(const ServeOptions& options) {
   }
   const auto data = TRY(data_folder(options));
   const auto config = TRY(read_config(options, data));
-  const std::string host = config.address == "0.0.0.0" ? "localhost" : config.address;
+  const std::string host = host_of(config.address);
   const auto keep = [&](const identity::FirstCredentials& made,
                         const std::string& ca_file) -> Result<> {
     if (options.credentials_file.empty()) {
@@ -78,24 +90,26 @@ Result<> run(const ServeOptions& options) {
       return {};
     }
     // With a port of its choosing the file is written again once that is known.
-    const auto text =
-        credentials_json(made, fmt::format("https://{}:{}", host, config.port), ca_file);
+    const auto text = credentials_json(made, fmt::format("https://{}:{}", host, config.port),
+                                       ca_file, proxy_url(config, config.proxy.port));
     return os::write_file_durably(options.credentials_file + ".new", as_bytes(to_pretty(text)));
   };
   auto pinaco = TRY(start(config, {.data_folder = data, .keep_credentials = keep}, system_clock(),
                           system_random()));
 
   const std::string endpoint = fmt::format("https://{}:{}", host, pinaco->http->port());
+  const std::string proxy = pinaco->proxy ? proxy_url(config, pinaco->proxy->port()) : "";
   auto first = pinaco->identity->directory().first_credentials();
   if (options.reset_administrator) first = TRY(pinaco->identity->directory().reset_administrator());
   if (first && !options.credentials_file.empty()) {
-    const auto text = to_pretty(credentials_json(*first, endpoint, pinaco->ca_file)) + "\n";
+    const auto text = to_pretty(credentials_json(*first, endpoint, pinaco->ca_file, proxy)) + "\n";
     TRY(os::write_file_durably(options.credentials_file, as_bytes(text)));
     TRY(os::remove_file(options.credentials_file + ".new"));
   }
   fmt::print("Pinaco serves {} region(s) from {}\n", config.regions.size(), data);
   fmt::print("  endpoint       {}\n  CA file        {}\n  NBD            {}:{}\n", endpoint,
              pinaco->ca_file, host, pinaco->nbd->port());
+  if (!proxy.empty()) fmt::print("  proxy          {}\n", proxy);
   if (first && options.credentials_file.empty() && options.reset_administrator) {
     print_credentials(*first);
   } else if (first && !options.credentials_file.empty()) {
