@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what building, testing and the demo need on Debian 12, and nothing else. Quick when all
-# is there. `--no-clients` leaves out the Azure command line, `--bench` adds what benches compare
+# is there. `--no-clients` leaves out clients of Azure, `--bench` adds what benches compare
 # with.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
@@ -14,7 +14,7 @@ test='qemu-utils libnbd-dev libnbd-bin nbdkit sqlite3 openssl curl jq procps xor
 demo='qemu-system-x86 ovmf debootstrap busybox-static grub-pc-bin grub-common e2fsprogs fdisk cpio
   bsdextrautils dosfstools mtools openssh-client iproute2
   libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients'
-clients='azure-cli'
+clients='azure-cli packer ansible'
 # A Node.js from elsewhere brings its own npm, beside which Debian's cannot be installed.
 command -v npm >/dev/null || clients+=' nodejs npm'
 bench='borgbackup time liblz4-dev'

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "app/app.h"
+#include "app/command_cloud.h"
 #include "app/command_directory.h"
 #include "app/command_help.h"
 #include "app/command_machines.h"
@@ -54,8 +55,8 @@ class Tree {
   void add_delete();
   void add_small_ones();
   Result<Command> finish_push();
-  void add_directory();
-  void add_machines();
+  template <typename Options, typename Add>
+  decltype(auto) add_families(Options& options, const Add& add_commands);
   std::vector<CommandHelp> help_of_all() const;
 
   CLI::App app_{
@@ -80,6 +81,7 @@ class Tree {
   DeleteOptions delete_;
   DirectoryOptions directory_;
   MachineOptions machines_;
+  CloudOptions cloud_;
 };
 
 CLI::App& Tree::add(const std::string& name, const std::string& description,
@@ -342,26 +344,16 @@ void Tree::add_small_ones() {
   words_[&completion] = shells;
 }
 
-void Tree::add_directory() {
-  add_directory_commands(app_, directory_, [this](CLI::App& leaf, const std::string& command) {
+// Commands below others, which are told apart by their names.
+template <typename Options, typename Add>
+decltype(auto) Tree::add_families(Options& options, const Add& add_commands) {
+  return add_commands(app_, options, [this, &options](CLI::App& leaf, const std::string& command) {
     add_output(leaf);
-    nodes_.push_back({.app = &leaf, .make = [this, command] {
-                        directory_.command = command;
-                        return directory_;
+    nodes_.push_back({.app = &leaf, .make = [&options, command] {
+                        options.command = command;
+                        return options;
                       }});
   });
-}
-
-void Tree::add_machines() {
-  const auto add_leaf = [this](CLI::App& leaf, const std::string& command) {
-    add_output(leaf);
-    nodes_.push_back({.app = &leaf, .make = [this, command] {
-                        machines_.command = command;
-                        return machines_;
-                      }});
-  };
-  nodes_.push_back({.app = &add_machine_commands(app_, machines_, add_leaf),
-                    .make = [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; }});
 }
 
 Tree::Tree() {
@@ -385,8 +377,10 @@ Tree::Tree() {
   add_log();
   add_boot();
   add_delete();
-  add_machines();
-  add_directory();
+  nodes_.push_back({.app = &add_families(machines_, add_machine_commands),
+                    .make = [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; }});
+  add_families(directory_, add_directory_commands);
+  add_families(cloud_, add_cloud_commands);
   add_small_ones();
 }
 

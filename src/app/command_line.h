@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/boot.h"
+#include "app/cloud.h"
 #include "app/directory.h"
 #include "app/list.h"
 #include "app/log_command.h"
@@ -25,9 +26,10 @@ struct PrintText {  // help, version, completion scripts
 };
 struct RoutesOptions {};
 
-using Command = std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions,
-                             PushOptions, PullOptions, ListOptions, LogOptions, ShowOptions,
-                             BootOptions, DeleteOptions, DirectoryOptions, MachineOptions>;
+using Command =
+    std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions, PushOptions,
+                 PullOptions, ListOptions, LogOptions, ShowOptions, BootOptions, DeleteOptions,
+                 DirectoryOptions, MachineOptions, CloudOptions>;
 
 struct CommandLine {
   Command command;

@@ -89,6 +89,20 @@ TEST(CommandLine, EveryCommandHasHelpThatNamesIt) {
   }
 }
 
+TEST(CommandLine, TakesClientsOfACloud) {
+  EXPECT_EQ(parsed<CloudOptions>({"cloud"}).command, "cloud");
+  const auto az = parsed<CloudOptions>({"cloud", "az", "--apply", "--hybrid"});
+  EXPECT_EQ(az.command, "cloud az");
+  EXPECT_TRUE(az.apply && az.hybrid);
+  EXPECT_FALSE(parsed<CloudOptions>({"cloud", "packer"}).apply);
+  EXPECT_NE(refusal({"cloud", "packer", "--apply"}), "accepted");
+  EXPECT_NE(refusal({"cloud", "gcloud"}), "accepted");
+  for (const auto& client : cloud_clients()) {
+    const auto help = parsed<PrintText>({"cloud", std::string(client.name), "--help"});
+    EXPECT_NE(help.text.find("Examples"), std::string::npos) << client.name;
+  }
+}
+
 TEST(CommandLine, TakesCommandsOfSeveralWords) {
   const auto secret = parsed<DirectoryOptions>(
       {"app", "secret", "add", "pipeline", "--name", "laptop", "--days", "30", "-o", "json"});

@@ -71,6 +71,9 @@ struct Runner {
   int operator()(const MachineOptions& options) const {
     return with_console([&](Console& console) { return machines(options, console); });
   }
+  int operator()(const CloudOptions& options) const {
+    return with_console([&](Console& console) { return cloud(options, console); });
+  }
 
  private:
   template <typename Function>
