@@ -92,23 +92,25 @@ Result<> read_location(const provider::Call& call, Record& record) {
   return {};
 }
 
+// The clients' older form for the operations of a deployment leaves the provider out.
+std::optional<Asked> parse_short_path(std::string_view path) {
+  const auto words = split(path, '/');
+  if (words.size() < 8 || words.size() > 9 || !iequals(words[3], "resourceGroups") ||
+      !iequals(words[5], "deployments") || !iequals(words[7], "operations")) {
+    return std::nullopt;
+  }
+  return Asked{.scope = join({words.begin(), words.begin() + 5}, "/"),
+               .name = std::string(words[6]),
+               .action = std::string(words[7]),
+               .item = std::string(words.size() > 8 ? words[8] : "")};
+}
+
 }  // namespace
 
 std::optional<Asked> parse_path(std::string_view path) {
-  auto at = to_lower(path).rfind(marker);
-  auto behind = at + marker.size();
-  if (at == std::string::npos) {
-    // "/subscriptions/s/resourcegroups/g/deployments/…" without a provider, as SDKs ask for
-    // operations.
-    const auto words = split(path, '/');
-    if (words.size() < 6 || !iequals(words[1], "subscriptions") ||
-        !iequals(words[3], "resourcegroups") || !iequals(words[5], "deployments")) {
-      return std::nullopt;
-    }
-    at = static_cast<std::size_t>(words[4].data() + words[4].size() - path.data());
-    behind = at + std::string_view("/deployments").size();
-  }
-  const auto rest = path.substr(behind);
+  const auto at = to_lower(path).rfind(marker);
+  if (at == std::string::npos) return parse_short_path(path);
+  const auto rest = path.substr(at + marker.size());
   if (!rest.empty() && !rest.starts_with('/')) return std::nullopt;
   Asked asked{.scope = std::string(path.substr(0, at))};
   if (rest.empty()) return asked;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "front/blobs.h"
+#include "front/body.h"
 #include "front/front.h"
 #include "front/metadata.h"
 #include "front/own.h"
@@ -17,16 +18,6 @@ namespace pinaco::front {
 namespace {
 
 constexpr std::uint64_t body_max = 4 << 20;
-
-Result<Json> parse_body(const http::Request& request) {
-  if (trim(request.body).empty()) return Json(nullptr);
-  auto body = parse_json(request.body);
-  if (body) return std::move(*body);
-  return fail(arm::error(Kind::invalid, "InvalidRequestContent",
-                         fmt::format("The request content was invalid and could not be "
-                                     "deserialized: '{}'.",
-                                     body.error().message)));
-}
 
 Error bad_version(std::string_view type, std::string_view asked,
                   std::span<const std::string_view> known, const provider::Call& call) {
@@ -148,7 +139,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
   } else {
     call.caller = std::move(*caller);
     if (reads) view.emplace(parts_.access);
-    auto body = parse_body(request);
+    auto body = parse_body(request.body, target.path.contains("/deployments/"));
     if (!body) {
       reply = error_reply(body.error());
     } else {

@@ -18,7 +18,8 @@ using enum Access;
 constexpr std::size_t sets_max = 2500;  // of a subscription in a region
 
 constexpr Member own[] = {
-    {"orchestrationMode", text, fixed, "2020-12-01", "Uniform|Flexible"},
+    // az's profile 2020-09-01-hybrid sends it with the api-version before the one that brought it.
+    {"orchestrationMode", text, fixed, "2020-06-01", "Uniform|Flexible"},
     {"singlePlacementGroup", boolean, changeable},
     {"overprovision", boolean, changeable},
     {"doNotRunExtensionsOnOverprovisionedVMs", boolean, changeable},

@@ -81,7 +81,11 @@ JsonObject show_provider(const Call& call, std::string_view subscription, std::s
         type = "tenants";
       }
     }
-    if (!type.empty()) rows.push_back(show_type(call.world, type, route.api_versions, false));
+    // Once: clients that look for a type's api-versions want one row.
+    const bool there = std::ranges::any_of(
+        rows, [&](const Json& row) { return string_at(row, "resourceType") == type; });
+    if (type.empty() || there) continue;
+    rows.push_back(show_type(call.world, type, route.api_versions, false));
   }
   return {{"id", fmt::format("/subscriptions/{}/providers/{}", subscription, name)},
           {"namespace", name},
