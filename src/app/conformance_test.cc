@@ -1,4 +1,5 @@
-// Plays the request/answer files of test/conformance against a whole server in memory.
+// Plays the request/answer files of test/conformance, and of test/replay, which hold what real
+// clients were seen to send, against a whole server in memory.
 //
 //   # a comment
 //   PUT {S}/resourceGroups/rg?api-version=2021-04-01     {S} is /subscriptions/<id>
@@ -13,24 +14,22 @@
 //                     FOLLOW Location the other one
 //   WAIT              until no operation is in progress
 //   ANONYMOUS         the next request goes without a token
-//   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that was
-//   answered;
+//   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that came;
 //                     UPLOAD MIB SEED /a/c/b to a blob of a storage account
 //   COMPARE           what the last accessSAS reads is what was uploaded last
 //   SIGN acct {key}   the next requests to /acct are signed with this key
 //   SAS x acct c/b rw {x} is the query of a shared access signature, for ten minutes
 //   SWEEP             the janitor, now
-//   AS ann            the next requests are of this service principal without roles, made when it
-//   is
-//                     first named; {oid:ann} is its object id; AS administrator goes back
+//   AS ann            the next requests are of this service principal without roles, made when
+//                     it is first named; {oid:ann} is its object id; AS administrator goes back
 //   TENANT other      another tenant with a subscription, {S:other}, {T:other}, and its
 //                     administrator as AS other; {T} is the first tenant's id
 //   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
 //   LATER 60          the clock that people read goes on by 60 seconds
 //   RULES 1200 ID     as many role assignments on the scope
-//   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value" and "If-…: value" lines before
-//   the
-//                     body are headers; {B} is "https://host:port"
+//   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value", "If-…: value" and
+//                     "Content-Type: value" lines before the body are headers
+//                     {B} is "https://host:port", {client} and {secret} are the administrator's
 //   text ~ <Name>     a part of an answer that is no JSON; text !~ what is not in it
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -57,10 +56,11 @@ std::string make_folder() {
   return path;
 }
 
-std::vector<std::string> scripts() {
+std::vector<std::string> scripts(const std::string& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(PINACO_SOURCE_DIR "/test/conformance")) {
-    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem());
+  for (const auto& entry : fs::directory_iterator(PINACO_SOURCE_DIR "/test/" + folder)) {
+    if (entry.path().extension() != ".txt") continue;
+    names.push_back(folder + "/" + entry.path().stem().string());
   }
   std::ranges::sort(names);
   return names;
@@ -89,6 +89,8 @@ class Conformance : public testing::TestWithParam<std::string> {
     texts_["{S}"] = subscription_;
     texts_["{s}"] = first.subscription;
     texts_["{T}"] = first.tenant;
+    texts_["{client}"] = first.client_id;
+    texts_["{secret}"] = percent_encode(first.client_secret);
     texts_["{oid:administrator}"] = first.object_id;
     log_in("administrator", first.tenant, first.client_id, first.client_secret);
     token_ = tokens_["administrator"];
@@ -180,15 +182,19 @@ class Conformance : public testing::TestWithParam<std::string> {
 
   void send(const std::string& method, const std::string& url, std::string body) {
     http::Ask ask{.method = method, .url = url};
-    while (body.starts_with("x-ms-") || body.starts_with("If-")) {
+    while (body.starts_with("x-ms-") || body.starts_with("If-") ||
+           body.starts_with("Content-Type: ")) {
       const auto line = body.substr(0, body.find('\n'));
       ask.headers.add(line.substr(0, line.find(':')),
                       std::string(trim(line.substr(line.find(':') + 1))));
       body.erase(0, line.size() + 1);
     }
+    if (body.ends_with('\n')) body.pop_back();  // that of the file
     ask.body = as_bytes(body);
     const bool storage = keys_.knows(url, base_);
-    if (!body.empty()) ask.headers.add("Content-Type", "application/json");
+    if (!body.empty() && !ask.headers.has("Content-Type")) {
+      ask.headers.add("Content-Type", "application/json");
+    }
     if (storage && !anonymous_) keys_.sign(ask, clock_.now());
     if (!anonymous_ && !storage && !url.contains("/blob/")) {
       ask.headers.add("Authorization", "Bearer " + token_);
@@ -414,11 +420,15 @@ void Conformance::play(const std::string& path) {
 }
 
 TEST_P(Conformance, AnswersAsWritten) {
-  play(PINACO_SOURCE_DIR "/test/conformance/" + GetParam() + ".txt");
+  play(PINACO_SOURCE_DIR "/test/" + GetParam() + ".txt");
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, Conformance, testing::ValuesIn(scripts()),
-                         [](const auto& script) { return script.param; });
+std::string name_of(const testing::TestParamInfo<std::string>& script) {
+  return fs::path(script.param).filename();
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, Conformance, testing::ValuesIn(scripts("conformance")), name_of);
+INSTANTIATE_TEST_SUITE_P(Replay, Conformance, testing::ValuesIn(scripts("replay")), name_of);
 
 }  // namespace
 }  // namespace pinaco::app

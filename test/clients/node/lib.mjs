@@ -84,6 +84,6 @@ export async function refused(promise, code) {
 export async function step(what, work) {
   const begin = Date.now();
   const result = await work();
-  console.log(`ok: ${what} (${Date.now() - begin} ms)`);
+  console.log(`ok: node ${what} (${Date.now() - begin} ms)`);
   return result;
 }
