@@ -15,6 +15,10 @@ std::unique_lock<std::mutex> Host::lock(std::string_view machine) {
   return std::unique_lock(locks_[std::hash<std::string_view>()(machine) % locks_.size()]);
 }
 
+std::unique_lock<std::mutex> Host::try_lock(std::string_view machine) {
+  return {locks_[std::hash<std::string_view>()(machine) % locks_.size()], std::try_to_lock};
+}
+
 std::string Host::new_overlay_path(std::string_view disk, Random& random) const {
   return fmt::format("{}/{}-{}.qcow2", options_.folder, disk, random.hex(8));
 }

@@ -40,6 +40,7 @@ std::string replica_key(const arm::ResourceId& image, std::string_view region);
 
 class Host {
  public:
+  static constexpr std::size_t locks = 256;  // two machines may share one
   explicit Host(HostOptions options) : options_(std::move(options)) {}
 
   machine::Hypervisor& hypervisor() { return *options_.hypervisor; }
@@ -48,6 +49,8 @@ class Host {
 
   // Held by whoever changes a machine or takes its disks; never two at once.
   std::unique_lock<std::mutex> lock(std::string_view machine);
+  // The same; owns nothing when somebody has it, which may be for as long as a start takes.
+  std::unique_lock<std::mutex> try_lock(std::string_view machine);
   // A new name each time: a file that a crash left behind is never taken for another.
   std::string new_overlay_path(std::string_view disk, Random& random) const;
   std::string export_name(std::string_view disk) const;  // of a disk, for disks()
@@ -61,7 +64,7 @@ class Host {
   Replicas replicas_;
   Starts starts_;
   std::mutex addresses_;
-  std::array<std::mutex, 256> locks_;  // two machines may share one
+  std::array<std::mutex, locks> locks_;
 };
 
 }  // namespace pinaco::work

@@ -84,7 +84,9 @@ Result<> bring_up(Bench& bench, const model::Operation& operation) {
   auto guest = TRY(read_guest(bench, operation.resource));
   machine::Status status;
   {
-    const auto held = bench.host->lock(guest.id);
+    // Others that share its lock may be starting: no worker waits for them.
+    const auto held = bench.host->try_lock(guest.id);
+    if (!held) return fail(later("Something is being done to it, or to one that shares its lock."));
     guest = TRY(read_guest(bench, operation.resource));
     TRY(check_works(guest.row, operation.id));
     auto& hypervisor = bench.host->hypervisor();

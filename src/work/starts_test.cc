@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <map>
 
 #include "os/test_folder.h"
@@ -78,7 +79,7 @@ class BringUp : public testing::Test {
       operation_ = TRY(
           change.start({.resource = id_, .task = "start_machine", .surface = "", .location = ""}));
       model::Resource machine{.id = id_, .location = "westeurope"};
-      set_path(machine.properties, "vmId", "11111111-0000-4000-8000-000000000001");
+      set_path(machine.properties, "vmId", guest_);
       set_path(machine.properties, "storageProfile.osDisk.managedDisk.id", disk.text());
       machine.operation = operation_.id;
       return change.put(machine);
@@ -88,6 +89,7 @@ class BringUp : public testing::Test {
   const arm::ResourceId id_ = *arm::ResourceId::parse(
       "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/"
       "Microsoft.Compute/virtualMachines/web");
+  const std::string guest_ = "11111111-0000-4000-8000-000000000001";
   os::TestFolder folder_;
   std::unique_ptr<kv::Kv> kv_ = kv::open_memory();
   ManualClock clock_;
@@ -115,6 +117,24 @@ TEST_F(BringUp, ComesAgainWhileManyStart) {
   EXPECT_FALSE(is_later(tried.error()));
   // Its turn ended with that.
   EXPECT_TRUE(host_->starts().enter("another", clock_.steady()));
+}
+
+TEST_F(BringUp, ComesAgainWhileOneThatSharesItsLockStarts) {
+  const auto lock_of = [](std::string_view id) {
+    return std::hash<std::string_view>()(id) % Host::locks;
+  };
+  std::string other = "0";
+  for (int i = 1; lock_of(other) != lock_of(guest_); i++) other = std::to_string(i);
+  Bench bench{model_, depot_, options_, ending_, host_.get()};
+  auto held = host_->lock(other);
+  auto tried = std::async(std::launch::async, [&] { return bring_up(bench, operation_); });
+  EXPECT_EQ(tried.wait_for(Seconds(10)), std::future_status::ready) << "it waits for the lock";
+  held.unlock();
+  const auto came = tried.get();
+  ASSERT_FALSE(came);
+  EXPECT_TRUE(is_later(came.error())) << came.error().message;
+  // Nor did it take a turn meanwhile.
+  EXPECT_TRUE(host_->starts().enter(guest_, clock_.steady()));
 }
 
 }  // namespace
