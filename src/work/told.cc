@@ -1,5 +1,8 @@
 // What clients read of a failure. Errors of the system and of QEMU name the server's own files: the
 // log keeps them, and clients are told that it was one.
+#include <algorithm>
+#include <filesystem>
+
 #include "work/tasks.h"
 
 namespace pinaco::work {
@@ -24,10 +27,23 @@ std::size_t path_at(std::string_view text, std::size_t at, std::string_view fold
   return end - at;
 }
 
+// As they were configured, and as the system names them where a link leads there. The longest
+// first: some lie in others.
+std::vector<std::string> names_of(const std::vector<std::string>& folders) {
+  std::vector<std::string> names = folders;
+  for (const auto& folder : folders) {
+    std::error_code none;
+    auto found = std::filesystem::canonical(folder, none);
+    if (!none && found != "/") names.push_back(found.string());
+  }
+  std::ranges::stable_sort(names, std::ranges::greater(), &std::string::size);
+  return names;
+}
+
 }  // namespace
 
 std::string told(const Bench& bench, std::string message) {
-  for (std::string_view folder : bench.options.folders) {
+  for (std::string_view folder : names_of(bench.options.folders)) {
     while (folder.ends_with('/')) folder.remove_suffix(1);
     if (folder.empty() || folder == ".") continue;  // these are everywhere
     for (std::size_t at = 0; (at = message.find(folder, at)) != std::string::npos;) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <filesystem>
 
+#include "os/test_folder.h"
 #include "work/tasks.h"
 
 namespace pinaco::work {
@@ -39,8 +41,27 @@ TEST_F(Told, LeavesWhatPeopleNamedAlone) {
   for (const char* text :
        {"The key for '/home/ann/.ssh/authorized_keys' is none.",
         "/subscriptions/s/resourceGroups/data/providers/P/disks/d is not there.",
-        "/srv/pinaco-old/x", "its data is damaged", "the metadata/x", "/home/srv/pinaco.txt"}) {
+        "/srv/pinaco-old/x", "its data is damaged", "the metadata/x", "/home/srv/pinaco.txt",
+        "The template's resources[0].name 'a/srv/pinaco/b' has too many segments.",
+        "The template link 'https://host/srv/pinaco/main.json' is not available.",
+        "The blob 'disks/data/linux.vhd' of https://acct.blob.host/disks/data/linux.vhd is not "
+        "there.",
+        "The template file '/home/ann/data/main.json' names no resource."}) {
     EXPECT_EQ(told(text), text);
+  }
+}
+
+TEST_F(Told, NamesNoFolderThatALinkLeadsTo) {
+  const os::TestFolder folder;
+  const auto target = std::filesystem::canonical(folder.path()).string() + "/disk one";
+  const auto link = folder / "stores";
+  ASSERT_TRUE(std::filesystem::create_directory(target));
+  std::filesystem::create_directory_symlink(target, link);
+  options_.folders = {link + "/", link + "/../stores"};
+  for (const auto& each : {link, link + "/../stores", target}) {
+    EXPECT_EQ(told("reading " + each + "/a/1.pack: Input/output error"),
+              "reading a file of the server: Input/output error")
+        << each;
   }
 }
 
