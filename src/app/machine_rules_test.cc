@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "app/server_testing.h"
+#include "os/files.h"
 
 namespace pinaco::app {
 namespace {
@@ -90,6 +91,32 @@ class MachineRules : public testing::Test {
             {"sourceAddressPrefix", "*"},
             {"destinationAddressPrefix", "*"},
             {"destinationPortRange", port}};
+  }
+
+  // A flexible set of one, with a data disk at LUN 0, in the network of make_machine(); its id.
+  std::string make_flexible_set() {
+    const auto net = group_ + "/providers/Microsoft.Network";
+    const Json address = JsonObject{
+        {"name", "main"},
+        {"properties", JsonObject{{"subnet", JsonObject{{"id", net + "/virtualNetworks/net/subnets/"
+                                                                     "all"}}}}}};
+    const Json card = JsonObject{
+        {"name", "card"}, {"properties", JsonObject{{"ipConfigurations", JsonArray{address}}}}};
+    const Json storage = JsonObject{
+        {"imageReference", JsonObject{{"id", definition_}}},
+        {"dataDisks",
+         JsonArray{JsonObject{{"lun", 0}, {"createOption", "Empty"}, {"diskSizeGB", 1}}}}};
+    Json set =
+        put({{"orchestrationMode", "Flexible"},
+             {"virtualMachineProfile",
+              JsonObject{{"storageProfile", storage},
+                         {"networkProfile",
+                          JsonObject{{"networkInterfaceConfigurations", JsonArray{card}}}}}}});
+    set_path(set, "sku", JsonObject{{"name", "Standard_B2s"}, {"capacity", 1}});
+    const auto id = compute_ + "/virtualMachineScaleSets/set";
+    server_.must("PUT", id + machines, set);
+    server_.drain();
+    return id;
   }
 
   model::Resource row(const std::string& id) {
@@ -241,6 +268,55 @@ TEST_F(MachineRules, ARunningGuestIsToldWhatChangedInItsNetwork) {
   erase_path(configurations.front(), "properties.publicIPAddress");
   server_.must("PUT", net + "/networkInterfaces/card" + network, card);
   EXPECT_NE(told(), second);
+}
+
+TEST_F(MachineRules, WhatAScaleSetDidNotMakeStaysAsItIs) {
+  make_machine(group_);
+  const auto set = make_flexible_set();
+  const auto list = server_.must("GET", compute_ + "/virtualMachines" + machines).body;
+  std::string id;
+  for (const Json& each : list.at("value").as_array()) {
+    if (string_at(each, "name") != "m") id = string_at(each, "id");
+  }
+  // As a server that marked no disks wrote it.
+  const auto made = [&] {
+    return std::string(
+        string_at(find_path(row(id).properties, "storageProfile.dataDisks")->get_array().front(),
+                  "managedDisk.id"));
+  };
+  const auto disk = made();
+  const auto overlay = [&] {
+    return std::string(find_path(row(disk).internal, "overlays")->get_array().back().get_string());
+  };
+  ASSERT_TRUE(server_.parts().model->change(
+      server_.first().subscription, [&](model::Change& change) -> Result<> {
+        auto old = TRY(change.get(*arm::ResourceId::parse(disk)));
+        EXPECT_EQ(string_at(old.internal, "set"), set);
+        erase_path(old.internal, "set");
+        return change.put(old);
+      }));
+  const auto before = overlay();
+  ASSERT_TRUE(os::exists(before).value_or(false));
+  server_.must("POST", set + "/reimageall" + machines);
+  server_.drain();
+  EXPECT_EQ(row(id).provisioning, "Succeeded");
+  EXPECT_EQ(made(), disk);
+  EXPECT_EQ(overlay(), before);
+  EXPECT_TRUE(os::exists(before).value_or(false)) << "what its guest wrote";
+  // Nor does it go when the set has no such place any more.
+  server_.must(
+      "PATCH", set + machines,
+      JsonObject{
+          {"properties",
+           JsonObject{{"upgradePolicy", JsonObject{{"mode", "Automatic"}}},
+                      {"virtualMachineProfile",
+                       JsonObject{{"storageProfile", JsonObject{{"dataDisks", JsonArray{}}}}}}}}});
+  server_.drain();
+  EXPECT_EQ(row(id).provisioning, "Succeeded");
+  EXPECT_EQ(int_at(row(id).internal, "model"), int_at(row(set).internal, "model.number"));
+  EXPECT_EQ(made(), disk);
+  EXPECT_EQ(string_at(row(disk).properties, "diskState"), "Attached");
+  EXPECT_EQ(overlay(), before);
 }
 
 TEST_F(MachineRules, LinksToBootDiagnosticsEndWithTheNextOnesAndWithTheMachine) {

@@ -27,12 +27,29 @@ const Json* find_modelled(const model::Resource& set, std::string_view slot) {
   return nullptr;
 }
 
-// Made by the set, which wants it no more. What somebody attached to a flexible set's machine
-// stays.
+// What somebody attached to a flexible set's machine is not the set's to touch.
+bool is_of_set(const model::Resource& machine, const HeldDisk& disk) {
+  return disk.slot == "os" || model::is_instance(machine.id) ||
+         !string_at(disk.row.internal, "set").empty();
+}
+
+// Made by the set, which wants it no more.
 bool leaves(const model::Resource& set, const model::Resource& machine, const HeldDisk& disk) {
-  const bool made_by_set =
-      model::is_instance(machine.id) || !string_at(disk.row.internal, "set").empty();
-  return disk.slot != "os" && made_by_set && find_modelled(set, disk.slot) == nullptr;
+  return disk.slot != "os" && is_of_set(machine, disk) && find_modelled(set, disk.slot) == nullptr;
+}
+
+// What becomes of an instance: only an upgrade takes data disks away, and only of who asked for all
+// data disks does it make the others anew.
+struct Wish {
+  bool all = false;
+  bool upgrade = false;
+};
+
+// Its content is the image's again, or none.
+bool is_anew(const model::Resource& set, const model::Resource& machine, const HeldDisk& disk,
+             const Wish& wish) {
+  return disk.slot == "os" ||
+         (wish.all && is_of_set(machine, disk) && find_modelled(set, disk.slot) != nullptr);
 }
 
 // How large the model has a data disk that is to be kept; a disk never shrinks.
@@ -45,19 +62,23 @@ std::int64_t grown_gb(const model::Resource& set, const HeldDisk& disk) {
 class Renewal {
  public:
   Renewal(Bench& bench, model::Change& change, const Guest& guest, const model::Resource& set,
-          bool all)
-      : bench_(bench), change_(change), guest_(guest), set_(set), all_(all) {}
+          Wish wish)
+      : bench_(bench), change_(change), guest_(guest), set_(set), wish_(wish) {}
 
   Result<> run(const model::Operation& operation) {
     row_ = TRY(change_.get(guest_.row.id));
     if (row_.operation != operation.id) return fail(Kind::cancelled, "It was taken over.");
     model_ = TRY(model::resource_from(*find_path(set_.internal, "model.machine")));
     follow_profile();
-    set_path(row_.internal, "model", int_at(set_.internal, "model.number"));
+    // One that keeps what the model has no more still waits for an upgrade.
+    const bool whole = wish_.upgrade || std::ranges::none_of(guest_.disks, [&](const auto& disk) {
+                         return leaves(set_, row_, disk);
+                       });
+    if (whole) set_path(row_.internal, "model", int_at(set_.internal, "model.number"));
     set_path(row_.internal, "renewed", operation.id);
     if (guest_.card) TRY(follow_card());
     for (const auto& disk : guest_.disks) {
-      if (disk.slot == "os" || all_) TRY(reset(disk));
+      if (is_anew(set_, row_, disk, wish_)) TRY(reset(disk));
     }
     TRY(follow_data_disks());
     return change_.put(row_);
@@ -146,7 +167,7 @@ class Renewal {
     }
     for (const auto& held : guest_.disks) {
       if (held.slot == "os") continue;
-      if (leaves(set_, row_, held)) {
+      if (wish_.upgrade && leaves(set_, row_, held)) {
         TRY(let_go(held));
         continue;
       }
@@ -181,7 +202,7 @@ class Renewal {
     auto disk = TRY(change_.get(held.row.id));
     const auto before = int_at(disk.properties, "diskSizeGB");
     const auto gb = grown_gb(set_, held);
-    if (all_ || before >= gb) return before;
+    if (is_anew(set_, row_, held, wish_) || before >= gb) return before;
     TRY(check_stored(disk));
     set_path(disk.properties, "diskSizeGB", gb);
     set_path(disk.properties, "diskSizeBytes", gb * gib);
@@ -235,18 +256,20 @@ class Renewal {
   model::Change& change_;
   const Guest& guest_;
   const model::Resource& set_;
-  const bool all_;
+  const Wish wish_;
   model::Resource row_;
   model::Resource model_;
 };
 
 // What the guest wrote to disks that are kept, but not as they are: a lock keeps one from going, or
 // it grows. Nobody writes any more.
-Result<> store_kept(Bench& bench, const Guest& guest, const model::Resource& set, bool all) {
+Result<> store_kept(Bench& bench, const Guest& guest, const model::Resource& set,
+                    const Wish& wish) {
   for (const auto& disk : guest.disks) {
     if (disk.slot == "os" || find_path(disk.row.internal, "overlays") == nullptr) continue;
-    bool kept = !all && grown_gb(set, disk) > int_at(disk.row.properties, "diskSizeGB");
-    if (leaves(set, guest.row, disk)) {
+    bool kept = !is_anew(set, guest.row, disk, wish) &&
+                grown_gb(set, disk) > int_at(disk.row.properties, "diskSizeGB");
+    if (wish.upgrade && leaves(set, guest.row, disk)) {
       TRY(bench.model.read(set.id.subscription, [&](const model::View& view) -> Result<> {
         kept = TRY(model::is_locked(view, disk.row));
         return {};
@@ -276,8 +299,9 @@ Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
           Kind::conflict, "OperationNotAllowed",
           fmt::format("The scale set '{}' has no virtualMachineProfile.", set.id.name())));
     }
-    const bool all = bool_at(operation.input, "all");
-    if (!bool_at(operation.input, "onlyOld") || !model::has_latest_model(set, guest.row)) {
+    const Wish wish{.all = bool_at(operation.input, "all"),
+                    .upgrade = bool_at(operation.input, "onlyOld")};
+    if (!wish.upgrade || !model::has_latest_model(set, guest.row)) {
       const auto held = bench.host->lock(guest.id);
       if (TRY(bench.model.get(operation.resource)).operation != operation.id) {
         return fail(Kind::cancelled, "Another operation took the instance over.");
@@ -285,14 +309,14 @@ Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
       // With its console and firmware variables: a new machine has none.
       TRY(bench.host->hypervisor().remove(guest.id));
       guest = TRY(read_guest(bench, operation.resource));
-      TRY(store_kept(bench, guest, set, all));
+      TRY(store_kept(bench, guest, set, wish));
       TRY(bench.model.change(set.id.subscription, [&](model::Change& change) {
-        return Renewal(bench, change, guest, set, all).run(operation);
+        return Renewal(bench, change, guest, set, wish).run(operation);
       }));
       // Files of what is kept have other names by now, or are gone.
       for (const auto& disk : guest.disks) {
-        if (disk.slot != "os" && !all && !leaves(set, guest.row, disk)) continue;
-        TRY(drop_writes(bench, disk.row));
+        const bool gone = wish.upgrade && leaves(set, guest.row, disk);
+        if (gone || is_anew(set, guest.row, disk, wish)) TRY(drop_writes(bench, disk.row));
       }
     }
   }
