@@ -1,6 +1,7 @@
 #include "model/machines.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "model/model.h"
@@ -95,6 +96,19 @@ Result<std::size_t> erase_some_attached(Change& change, const arm::ResourceId& i
   return some.size();
 }
 
+namespace {
+
+// What a lock on keeps the resource with this key from being deleted: it, and what it lies in.
+void add_scopes(const std::string& key, std::set<std::string>& scopes) {
+  const auto least = key.find('/', std::string_view("/subscriptions/").size());
+  for (std::size_t end = key.size(); end != std::string::npos && end >= least;
+       end = key.rfind('/', end - 1)) {
+    scopes.insert(key.substr(0, end));
+  }
+}
+
+}  // namespace
+
 Result<bool> is_locked(const View& view, const Resource& machine) {
   std::vector<arm::ResourceId> ids{machine.id};
   const auto add = [&](std::string_view text) {
@@ -113,6 +127,13 @@ Result<bool> is_locked(const View& view, const Resource& machine) {
     for (const auto& [name, json] : TRY(view.facts(rules_prefix(id.key())))) {
       if (name.find(lock_mark) != std::string::npos) return true;
     }
+  }
+  // Its set, which a flexible one's machines do not lie below.
+  for (const char* owner : {"set", "member"}) add(string_at(machine.internal, owner));
+  std::set<std::string> above;
+  for (const auto& id : ids) add_scopes(id.key(), above);
+  for (const auto& scope : above) {
+    if (!TRY(view.facts(rules_prefix(scope) + "#lock/")).empty()) return true;
   }
   return false;
 }

@@ -24,8 +24,8 @@ bool is_flexible(const Resource& set);        // else uniform
 // Whether an instance is what its set's model says now, of the version that it means now.
 bool has_latest_model(const Resource& set, const Resource& instance);
 
-// Whether a lock keeps it, a disk or an interface of its from being deleted. Locks on what lies
-// above it are not asked for.
+// Whether a lock keeps it from being deleted: one on it, on a disk or an interface of its, on its
+// scale set, on a resource group or on the subscription.
 Result<bool> is_locked(const View& view, const Resource& machine);
 
 // A machine is on its way out: its set wants one less, once. The caller writes the machine's row.

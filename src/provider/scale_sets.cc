@@ -134,8 +134,8 @@ Result<> check_locked(const Draft& draft, std::int64_t capacity) {
     return fail(arm::error(
         Kind::conflict, "ScopeLocked",
         fmt::format("The scale set '{}' cannot scale in to {} because of locks on its instances, "
-                    "such as '{}', on their disks or network interfaces. Please remove a lock and "
-                    "try again.",
+                    "such as '{}', on their disks or network interfaces, on the set, its resource "
+                    "group or its subscription. Please remove a lock and try again.",
                     draft.wanted.id.text(), capacity, row.id.text()),
         "sku.capacity"));
   }
