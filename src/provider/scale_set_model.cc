@@ -220,7 +220,7 @@ Result<> prepare_model(Draft& draft, const MachineSize& size, std::int64_t capac
   TRY(prepare_profile(inner, image));
   set_path(inner.wanted.properties, "storageProfile.imageReference.exactVersion",
            image.exact_version);
-  const Json card = TRY(prepare_card_model(draft));
+  const Json card = TRY(prepare_card_model(draft, capacity));
   complete_profile(draft, inner.wanted);
   auto shown = digest_of(*find_path(draft.wanted.properties, profile_path), request, size);
   same = same || shown == string_at(before, "model.shown");

@@ -1,6 +1,9 @@
 // What the networkProfile of a scale set says of each instance's network interface.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/text.h"
 #include "provider/network.h"
 #include "provider/scale_sets.h"
@@ -46,9 +49,48 @@ Result<> refuse_balancers(const Json& configuration) {
   return {};
 }
 
+// Room for all of its instances, also for those that come to this subnet when they are upgraded.
+Result<> check_room(const Draft& draft, const model::Resource& subnet, std::int64_t capacity) {
+  if (draft.current) {
+    const bool same =
+        iequals(string_at(draft.current->internal, "model.card.subnet"), subnet.id.text());
+    if (same && capacity <= int_at(draft.current->sku, "capacity")) return {};
+  }
+  const auto prefix = model::subnet_prefix(subnet);
+  const auto network = parse_ipv4_network(prefix);
+  if (!network) return fail(Kind::corrupt, "The subnet has no prefix.");
+  std::set<std::string> mine;
+  std::int64_t wanted = capacity;
+  if (draft.current) {
+    for (const auto& row : TRY(model::list_instances(draft.change, *draft.current))) {
+      if (!string_at(row.internal, "set").empty()) {
+        mine.insert(row.id.key());
+      } else {
+        wanted--;  // it came with an interface of its own
+      }
+    }
+  }
+  auto room = std::max<std::int64_t>(0, static_cast<std::int64_t>(network->size()) - 5);
+  for (const auto& card : TRY(model::network_interfaces(draft.change))) {
+    if (mine.contains(to_lower(string_at(card.properties, "virtualMachine.id")))) continue;
+    const Json* configurations = find_path(card.properties, "ipConfigurations");
+    if (configurations == nullptr) continue;
+    room -= std::ranges::count_if(configurations->get_array(), [&](const Json& each) {
+      return iequals(string_at(each, "properties.subnet.id"), subnet.id.text());
+    });
+  }
+  if (wanted <= room) return {};
+  return fail(arm::error(
+      Kind::invalid, "SubnetIsFull",
+      fmt::format("Subnet {} with address prefix {} does not have enough capacity for {} IP "
+                  "addresses: it has room for {}. Take a larger subnet, or lower sku.capacity.",
+                  subnet.id.name(), prefix, wanted, std::max<std::int64_t>(0, room)),
+      std::string(where)));
+}
+
 }  // namespace
 
-Result<Json> prepare_card_model(Draft& draft) {
+Result<Json> prepare_card_model(Draft& draft, std::int64_t capacity) {
   const Json* card =
       TRY(only(find_path(draft.wanted.properties, where), "networkInterfaceConfiguration"));
   const Json* configuration =
@@ -57,6 +99,7 @@ Result<Json> prepare_card_model(Draft& draft) {
   const auto subnet = TRY(join(draft, string_at(*configuration, "properties.subnet.id"),
                                "Microsoft.Network/virtualNetworks/subnets",
                                fmt::format("properties.{}.subnet.id", where)));
+  TRY(check_room(draft, subnet, capacity));
   Json model = JsonObject{{"name", string_at(*card, "name")},
                           {"configuration", string_at(*configuration, "name")},
                           {"subnet", subnet.id.text()}};

@@ -25,7 +25,7 @@ inline constexpr std::int64_t instances_of_one_group_max = 100;
 // instance is to be made. Completes the profile and takes what is secret out of it.
 Result<> prepare_model(Draft& draft, const MachineSize& size, std::int64_t capacity, bool grows);
 // scale_set_network.cc: what networkProfile says of an instance's interface.
-Result<Json> prepare_card_model(Draft& draft);
+Result<Json> prepare_card_model(Draft& draft, std::int64_t capacity);
 // The set that a machine says it belongs to, when it is made: flexible, and at the same place.
 Result<> prepare_membership(Draft& draft);
 // A machine leaves: its set wants one less.

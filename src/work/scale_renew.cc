@@ -43,6 +43,7 @@ bool leaves(const model::Resource& set, const model::Resource& machine, const He
 struct Wish {
   bool all = false;
   bool upgrade = false;
+  bool tried = false;  // before anything is ended: what the guest wrote is not stored yet
 };
 
 // Its content is the image's again, or none.
@@ -183,8 +184,8 @@ class Renewal {
   }
 
   // What is kept was stored before this began.
-  static Result<> check_stored(const model::Resource& disk) {
-    if (find_path(disk.internal, "overlays") == nullptr) return {};
+  Result<> check_stored(const model::Resource& disk) const {
+    if (wish_.tried || find_path(disk.internal, "overlays") == nullptr) return {};
     return fail(later("What was written to a disk is to be stored first."));
   }
 
@@ -280,6 +281,56 @@ Result<> store_kept(Bench& bench, const Guest& guest, const model::Resource& set
   return {};
 }
 
+// Whether it can be written: it is, and not kept.
+Result<> try_renewal(Bench& bench, const model::Operation& operation, const Guest& guest,
+                     const model::Resource& set, Wish wish) {
+  wish.tried = true;
+  bool good = false;
+  auto tried = bench.model.change(set.id.subscription, [&](model::Change& change) -> Result<> {
+    good = false;
+    TRY(Renewal(bench, change, guest, set, wish).run(operation));
+    good = true;
+    return fail(Kind::cancelled, "It was only tried.");
+  });
+  return good ? Result<>() : tried;
+}
+
+Result<> renew(Bench& bench, const model::Operation& operation, const model::Resource& set,
+               Guest guest, const Wish& wish) {
+  TRY(try_renewal(bench, operation, guest, set, wish));
+  // With its console and firmware variables: a new machine has none.
+  TRY(bench.host->hypervisor().remove(guest.id));
+  guest = TRY(read_guest(bench, operation.resource));
+  TRY(store_kept(bench, guest, set, wish));
+  TRY(bench.model.change(set.id.subscription, [&](model::Change& change) {
+    return Renewal(bench, change, guest, set, wish).run(operation);
+  }));
+  // Files of what is kept have other names by now, or are gone.
+  for (const auto& disk : guest.disks) {
+    const bool gone = wish.upgrade && leaves(set, guest.row, disk);
+    if (gone || is_anew(set, guest.row, disk, wish)) TRY(drop_writes(bench, disk.row));
+  }
+  return {};
+}
+
+// One that could not be renewed is as it was: it does not start.
+Result<> note_unchanged(Bench& bench, const model::Operation& operation, const Guest& guest) {
+  const auto status = TRY(bench.host->hypervisor().status(guest.id));
+  return bench.model.change(guest.row.id.subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(guest.row.id));
+    if (row.operation != operation.id) return {};
+    bool stored = true;
+    for (const auto& disk : TRY(named_disks(change, row))) {
+      stored = stored && find_path(disk.internal, "overlays") == nullptr;
+    }
+    set_path(row.internal, "power",
+             status.state == machine::State::running            ? "running"
+             : status.state == machine::State::absent && stored ? "deallocated"
+                                                                : "stopped");
+    return change.put(row);
+  });
+}
+
 }  // namespace
 
 Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
@@ -302,21 +353,15 @@ Result<> reimage_machine(Bench& bench, const model::Operation& operation) {
     const Wish wish{.all = bool_at(operation.input, "all"),
                     .upgrade = bool_at(operation.input, "onlyOld")};
     if (!wish.upgrade || !model::has_latest_model(set, guest.row)) {
-      const auto held = bench.host->lock(guest.id);
-      if (TRY(bench.model.get(operation.resource)).operation != operation.id) {
+      const auto held = bench.host->try_lock(guest.id);
+      if (!held) return fail(later("Something is being done to it."));
+      guest = TRY(read_guest(bench, operation.resource));
+      if (guest.row.operation != operation.id) {
         return fail(Kind::cancelled, "Another operation took the instance over.");
       }
-      // With its console and firmware variables: a new machine has none.
-      TRY(bench.host->hypervisor().remove(guest.id));
-      guest = TRY(read_guest(bench, operation.resource));
-      TRY(store_kept(bench, guest, set, wish));
-      TRY(bench.model.change(set.id.subscription, [&](model::Change& change) {
-        return Renewal(bench, change, guest, set, wish).run(operation);
-      }));
-      // Files of what is kept have other names by now, or are gone.
-      for (const auto& disk : guest.disks) {
-        const bool gone = wish.upgrade && leaves(set, guest.row, disk);
-        if (gone || is_anew(set, guest.row, disk, wish)) TRY(drop_writes(bench, disk.row));
+      if (const auto renewed = renew(bench, operation, set, guest, wish); !renewed) {
+        if (!is_later(renewed.error())) TRY(note_unchanged(bench, operation, guest));
+        return renewed;
       }
     }
   }
