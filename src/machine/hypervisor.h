@@ -102,6 +102,7 @@ struct LibvirtHost {
   std::uint64_t memory_mib = 0;      // for all its guests together
   std::string accelerator = "auto";  // "kvm", "tcg"
 };
+bool is_elsewhere(const LibvirtHost& host);  // its URI names another host than this one
 struct LibvirtOptions {
   HypervisorOptions common;
   std::string server = "127.0.0.1";  // numeric; this server's address, as all hosts see it
@@ -109,7 +110,7 @@ struct LibvirtOptions {
 };
 // A new guest goes to the host with most memory left, and stays there until it ends. While it
 // exists there, what it writes is in volumes of that host's pool and no overlay is here, except
-// those that were frozen.
+// those that were frozen. Its firmware variables are there too, and go with `end`.
 Result<std::unique_ptr<Hypervisor>> open_libvirt(LibvirtOptions options);
 
 // For those who bring a hypervisor of their own: makes the overlays and remembers the states that

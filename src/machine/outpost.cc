@@ -1,7 +1,7 @@
 #include "machine/outpost.h"
 
-#include <atomic>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/log.h"
@@ -12,6 +12,46 @@
 
 namespace pinaco::machine {
 namespace {
+
+// QEMU connects while it starts; libvirt may take tens of seconds before that.
+constexpr Milliseconds connect_within = std::chrono::seconds(120);
+
+// Who may connect now: one for each after a power-on, from the guest's host, and not for long.
+class Expected {
+ public:
+  enum What { card, console };
+  void begin(std::set<std::string> addresses) {
+    const std::lock_guard lock(mutex_);
+    waits_[card] = waits_[console] = true;
+    addresses_ = std::move(addresses);
+    until_ = system_clock().steady() + connect_within;
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    waits_[card] = waits_[console] = false;
+  }
+  bool takes(What what, const os::Socket& socket) {
+    const std::lock_guard lock(mutex_);
+    if (!waits_[what] || system_clock().steady() >= until_) return false;
+    const auto peer = socket.peer();
+    const auto address = peer.substr(0, peer.rfind(':'));
+    if (!addresses_.empty() && !addresses_.contains(address)) {
+      LOG(warning, "machine",
+          "{} connected, while the guest's host was expected: name in its uri the address from "
+          "which it connects",
+          peer);
+      return false;
+    }
+    waits_[what] = false;
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  bool waits_[2] = {false, false};
+  std::set<std::string> addresses_;  // empty: any
+  SteadyTime until_ = {};
+};
 
 class Outpost {
  public:
@@ -36,7 +76,7 @@ class Outpost {
   void take_cards();
   void take_consoles();
   void read_console(const os::Socket& socket);
-  void report(const guest::Report& said);
+  static void write_report(const Json& report);
   Result<bool> answer(const os::Socket& client);  // whether it goes on
 
   const AttachCard& attach_;
@@ -44,12 +84,12 @@ class Outpost {
   std::optional<os::Listener> card_listener_;
   std::optional<os::Listener> console_listener_;
   std::optional<ConsoleLog> console_;  // of the console's thread
-  std::atomic<bool> card_expected_ = false;
-  std::atomic<bool> console_expected_ = false;
+  Expected expected_;
 
   std::mutex mutex_;  // what follows
   guest::Facts facts_;
   std::unique_ptr<guest::Card> card_;
+  bool troubled_ = false;  // by a card that was refused, as the report says
   const os::Socket* console_socket_ = nullptr;
   std::thread card_thread_;
   std::thread console_thread_;
@@ -76,15 +116,18 @@ void Outpost::take_cards() {
       if (socket.error().kind == Kind::busy) continue;
       return;
     }
-    if (!card_expected_.exchange(false)) continue;
+    if (!expected_.takes(Expected::card, *socket)) continue;
     const std::lock_guard lock(mutex_);
     card_ = nullptr;  // first: it holds the forwarded ports
-    auto attached =
-        attach_(std::move(*socket), facts_, [this](const guest::Report& said) { report(said); });
+    auto attached = attach_(std::move(*socket), facts_,
+                            [this](const guest::Report& said) { write_report(to_json(said)); });
     if (attached) {
       card_ = std::move(*attached);
+      if (std::exchange(troubled_, false)) write_report(JsonObject());
     } else {
       LOG(error, "machine", "the guest has no network: {}", attached.error().message);
+      write_report(JsonObject{{"trouble", "it has no network: " + attached.error().message}});
+      troubled_ = true;
     }
   }
 }
@@ -96,7 +139,7 @@ void Outpost::take_consoles() {
       if (socket.error().kind == Kind::busy) continue;
       return;
     }
-    if (!console_expected_.exchange(false)) continue;
+    if (!expected_.takes(Expected::console, *socket)) continue;
     {
       const std::lock_guard lock(mutex_);
       console_socket_ = &*socket;
@@ -117,8 +160,8 @@ void Outpost::read_console(const os::Socket& socket) {
   }
 }
 
-void Outpost::report(const guest::Report& said) {
-  const auto written = os::write_file_durably("report.json", as_bytes(to_text(to_json(said))));
+void Outpost::write_report(const Json& report) {
+  const auto written = os::write_file_durably("report.json", as_bytes(to_text(report)));
   if (!written) LOG(error, "machine", "no report: {}", written.error().message);
 }
 
@@ -145,13 +188,23 @@ Result<bool> Outpost::answer(const os::Socket& client) {
     const std::lock_guard lock(mutex_);
     // What a host that vanished left open would keep the next console waiting.
     if (console_socket_ != nullptr) console_socket_->shut_down();
-    card_expected_ = true;
-    console_expected_ = true;
+    std::set<std::string> addresses;
+    const auto* from = find_path(json, "from");
+    if (from != nullptr && from->is_array()) {
+      for (const auto& each : from->get_array()) {
+        if (each.is_string()) addresses.emplace(each.get_string());
+      }
+    }
+    expected_.begin(std::move(addresses));
+    return true;
+  }
+  if (what == "withdraw") {
+    expected_.end();
     return true;
   }
   const auto* facts = find_path(json, "facts");
   if (what != "change" || facts == nullptr) {
-    return fail(Kind::invalid, "An outpost is told to expect, to change or to end.");
+    return fail(Kind::invalid, "An outpost is told to expect, to withdraw, to change or to end.");
   }
   auto changed = TRY(guest::facts_from(*facts));
   const std::lock_guard lock(mutex_);

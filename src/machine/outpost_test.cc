@@ -68,6 +68,42 @@ TEST_F(Outpost, TakesOneConnectionEachAfterItWasToldTo) {
   EXPECT_TRUE(is_dropped(first));
 }
 
+TEST_F(Outpost, DropsWhoComesAfterAPowerOnThatFailed) {
+  ASSERT_TRUE(tell("expect"));
+  ASSERT_TRUE(tell("withdraw"));
+  EXPECT_TRUE(is_dropped(connect(card_)));
+  EXPECT_TRUE(is_dropped(connect(console_)));
+}
+
+TEST_F(Outpost, DropsWhoIsNotTheHost) {
+  const auto expect = [&](const char* address) {
+    return folders_.tell(guest_id,
+                         JsonObject{{"do", "expect"}, {"from", JsonArray{Json(address)}}});
+  };
+  ASSERT_TRUE(expect("10.255.0.1"));
+  EXPECT_TRUE(is_dropped(connect(console_)));
+  ASSERT_TRUE(expect("127.0.0.1"));
+  const auto host = connect(console_);
+  ASSERT_TRUE(host.write_all(as_bytes("it is me"), patience));
+  wait_for_text("it is me");
+}
+
+TEST_F(Outpost, SaysThatTheCardWasRefused) {
+  guest::Facts facts;
+  facts.id = guest_id;
+  facts.mac = "00:0d:3a:01:02:03";
+  facts.computer_name = "refused";
+  ASSERT_TRUE(
+      folders_.tell(guest_id, JsonObject{{"do", "change"}, {"facts", guest::to_json(facts)}}));
+  ASSERT_TRUE(tell("expect"));
+  const auto card = connect(card_);
+  const auto give_up = system_clock().steady() + patience;
+  while (string_at(folders_.read_note(guest_id, "report.json"), "trouble") !=
+         "it has no network: the card is refused") {
+    ASSERT_LT(system_clock().steady(), give_up);
+  }
+}
+
 TEST_F(Outpost, ReportsWhatTheGuestSays) {
   ASSERT_TRUE(tell("expect"));
   const auto card = connect(card_);
