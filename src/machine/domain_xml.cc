@@ -185,10 +185,11 @@ std::string domain_xml(const Machine& machine, const DomainParts& parts) {
       features_xml(machine, parts), devices, card_xml(machine, parts));
 }
 
-std::string freeze_xml(const std::vector<Disk>& disks, const std::string& slot,
-                       const std::string& path) {
+std::string freeze_xml(const std::string& live_xml, const std::vector<Disk>& disks,
+                       const std::string& slot, const std::string& path) {
   std::string list;
   for (const auto& disk : disks) {
+    if (!has_target(live_xml, disk.slot)) continue;  // libvirt refuses a name that it does not know
     list += disk.slot != slot ? fmt::format("<disk name='{}' snapshot='no'/>", target_of(disk.slot))
                               : fmt::format(
                                     "<disk name='{}' snapshot='external' type='file'>"

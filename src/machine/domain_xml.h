@@ -25,9 +25,9 @@ struct DomainParts {
 std::string domain_xml(const Machine& machine, const DomainParts& parts);
 std::string disk_xml(const Disk& disk, const DomainParts& parts);
 std::string disc_drive_xml(const std::string& path);  // "" for an empty one
-// One disk goes on in a file that is there, all others stay.
-std::string freeze_xml(const std::vector<Disk>& disks, const std::string& slot,
-                       const std::string& path);
+// One disk goes on in a file that is there, all others that the guest has stay.
+std::string freeze_xml(const std::string& live_xml, const std::vector<Disk>& disks,
+                       const std::string& slot, const std::string& path);
 std::string target_of(const std::string& slot);  // "vda", "sda" … as libvirt calls its place
 // Whether the place shows a disk, and which file is on top there.
 bool has_target(const std::string& live_xml, const std::string& slot);

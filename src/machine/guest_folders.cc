@@ -13,6 +13,7 @@
 namespace pinaco::machine {
 namespace {
 
+constexpr Milliseconds moment = std::chrono::seconds(3);
 constexpr Milliseconds start_within = std::chrono::seconds(30);
 constexpr Milliseconds end_within = std::chrono::seconds(20);
 constexpr std::size_t note_bytes_max = 4 << 20;
@@ -23,15 +24,23 @@ std::string GuestFolders::path_of(const std::string& id, std::string_view name) 
   return fmt::format("{}/{}/{}", folder_, id, name);
 }
 
-std::shared_ptr<std::mutex> GuestFolders::turn_of(const std::string& id) {
+std::shared_ptr<std::timed_mutex> GuestFolders::turn_of(const std::string& id) {
   const std::lock_guard lock(mutex_);
   auto& known = turns_[id];
   if (auto turn = known.lock()) return turn;
   std::erase_if(turns_,
                 [&](const auto& each) { return each.first != id && each.second.expired(); });
-  auto turn = std::make_shared<std::mutex>();
+  auto turn = std::make_shared<std::timed_mutex>();
   turns_[id] = turn;
   return turn;
+}
+
+Result<GuestFolders::Turn> GuestFolders::take_turn(const std::string& id) {
+  auto of = turn_of(id);
+  std::unique_lock held(*of, moment);
+  if (held.owns_lock()) return Turn{.of = std::move(of), .held = std::move(held)};
+  return fail(Kind::unavailable,
+              fmt::format("The guest {} is busy: its disks may be on their way. Ask again.", id));
 }
 
 Result<bool> GuestFolders::lives(const std::string& id) {

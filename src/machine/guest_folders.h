@@ -24,7 +24,13 @@ class GuestFolders {
   std::string folder_of(const std::string& id) const { return folder_ + "/" + id; }
   std::string path_of(const std::string& id, std::string_view name) const;
   // Held by whoever changes the guest or asks it something.
-  std::shared_ptr<std::mutex> turn_of(const std::string& id);
+  struct Turn {
+    std::shared_ptr<std::timed_mutex> of;
+    std::unique_lock<std::timed_mutex> held;
+  };
+  // unavailable when another has it for longer than a moment: its disks may be on their way.
+  Result<Turn> take_turn(const std::string& id);
+  std::shared_ptr<std::timed_mutex> turn_of(const std::string& id);
   Result<bool> lives(const std::string& id);
   Result<> check_lives(const std::string& id);                         // not_found
   std::vector<std::string> list() const;                               // all that have a folder
@@ -41,7 +47,7 @@ class GuestFolders {
   const std::string folder_;
   const std::vector<std::string> supervisor_;
   std::mutex mutex_;  // turns, and looking at locks: a look must not keep a start from a lock
-  std::map<std::string, std::weak_ptr<std::mutex>> turns_;
+  std::map<std::string, std::weak_ptr<std::timed_mutex>> turns_;
 };
 
 }  // namespace pinaco::machine

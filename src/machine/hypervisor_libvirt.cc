@@ -7,6 +7,7 @@
 // the domain goes, the volumes come back, and the note goes last.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -16,6 +17,7 @@
 #include "machine/guest_folders.h"
 #include "machine/libvirt_guest.h"
 #include "machine/picture.h"
+#include "machine/uri.h"
 #include "os/files.h"
 
 namespace pinaco::machine {
@@ -31,7 +33,7 @@ struct HostHere {
 
 class LibvirtHypervisor final : public Hypervisor {
  public:
-  explicit LibvirtHypervisor(LibvirtOptions options)
+  LibvirtHypervisor(LibvirtOptions options, const ConnectLibvirt& connect)
       : options_(std::move(options)),
         folders_(options_.common.folder, options_.common.supervisor),
         placement_(folders_, options_.hosts),
@@ -41,17 +43,14 @@ class LibvirtHypervisor final : public Hypervisor {
             system_clock(), [this](const std::string& id) { return is_up(id); },
             options_.common.stopped) {
     for (const auto& host : options_.hosts) {
-      hosts_[host.name] = {.settings = host,
-                           .libvirt = std::make_unique<Libvirt>(host.name, host.uri, host.pool)};
+      hosts_[host.name] = {.settings = host, .libvirt = connect(host)};
     }
   }
 
   Result<> start(const Machine& machine) override;
   Result<Status> status(const std::string& id) override;
   std::vector<std::string> list() override;
-  Result<> power_off(const std::string& id, Milliseconds grace) override {
-    return with(id, [&](LibvirtGuest& guest) { return guest.power_down(grace); });
-  }
+  Result<> power_off(const std::string& id, Milliseconds grace) override;
   Result<> restart(const std::string& id, Milliseconds grace) override {
     return with(id, [&](LibvirtGuest& guest) -> Result<> {
       TRY(guest.power_down(grace));
@@ -76,7 +75,9 @@ class LibvirtHypervisor final : public Hypervisor {
   }
   Result<std::string> console(const std::string& id) override { return folders_.console(id); }
   Result<Bytes> screenshot(const std::string& id) override {
-    return with(id, [&](LibvirtGuest& guest) -> Result<Bytes> {
+    TRY(check_id(id));
+    const auto turn = TRY(folders_.take_turn(id));
+    return with_turn(id, [&](LibvirtGuest& guest) -> Result<Bytes> {
       return to_png(TRY(guest.host().screenshot(id)));
     });
   }
@@ -93,6 +94,7 @@ class LibvirtHypervisor final : public Hypervisor {
     return {std::move(placed), host, folders_, placement_, options_};
   }
   Result<> settle(const std::string& id, Milliseconds grace);
+  Result<> power_off_there(const Placed& placed);  // at once; of one that has no process here
 
   // Calls with the guest to itself, once it is its turn.
   template <typename Call>
@@ -101,6 +103,11 @@ class LibvirtHypervisor final : public Hypervisor {
     TRY(check_id(id));
     const auto turn = folders_.turn_of(id);
     const std::lock_guard lock(*turn);
+    return with_turn(id, call);
+  }
+  template <typename Call>
+  auto with_turn(const std::string& id, const Call& call)
+      -> decltype(call(std::declval<LibvirtGuest&>())) {
     TRY(folders_.check_lives(id));
     auto placed = TRY(placement_.get(id));
     auto* here = TRY(host_of(placed));
@@ -116,6 +123,32 @@ class LibvirtHypervisor final : public Hypervisor {
   Admission admission_;
 };
 
+// Whether they show the same disk below, whatever address it is read from.
+bool is_same_disk(const Disk& one, const Disk& other) {
+  const auto name_of = [](const Disk& disk) {
+    const auto address = parse_export_uri(disk.base_uri);
+    return address ? address->name : std::string();
+  };
+  return one.slot == other.slot && name_of(one) == name_of(other);
+}
+
+// What the guest wrote below the topmost overlay, once all is here. When a new one was named while
+// the guest was away and never put above it, what was topmost there is below now.
+Result<> add_levels(Disk& disk, const Disk& known) {
+  if (!is_same_disk(disk, known)) return {};
+  auto below = known.frozen;
+  if (known.overlay_path != disk.overlay_path) below.push_back(known.overlay_path);
+  for (auto& path : disk.frozen) {
+    if (std::ranges::find(below, path) == below.end()) below.push_back(std::move(path));
+  }
+  disk.frozen.clear();
+  for (auto& path : below) {
+    const bool is_below = path != disk.overlay_path && TRY(os::exists(path));
+    if (is_below) disk.frozen.push_back(std::move(path));
+  }
+  return {};
+}
+
 bool LibvirtHypervisor::is_up(const std::string& id) {
   if (folders_.report_of(id).health != guest::Health::unknown) return true;
   return !folders_.lives(id).value_or(true);
@@ -123,7 +156,15 @@ bool LibvirtHypervisor::is_up(const std::string& id) {
 
 Result<HostHere*> LibvirtHypervisor::host_of(const Placed& placed) {
   const auto found = hosts_.find(placed.host);
-  if (found != hosts_.end()) return &found->second;
+  if (found != hosts_.end()) {
+    const auto& pool = found->second.settings.pool;
+    if (placed.pool.empty() || placed.pool == pool) return &found->second;
+    return fail(Kind::unavailable,
+                fmt::format("The disks of the guest {} are in the storage pool '{}' of the libvirt "
+                            "host '{}', for which the configuration now says '{}'. Name the old "
+                            "one again until its guests are deallocated.",
+                            placed.machine.id, placed.pool, placed.host, pool));
+  }
   return fail(Kind::unavailable,
               fmt::format("The guest {} is on the libvirt host '{}', which the configuration does "
                           "not name any more. Name it again until its guests are deallocated.",
@@ -191,35 +232,57 @@ Result<> LibvirtHypervisor::launch(const Machine& machine) {
     // A crash left it there. An overlay that was only there is not in the caller's list.
     TRY(settle(machine.id, Milliseconds(0)));
     for (auto& disk : wanted.disks) {
-      for (const auto& known : before->machine.disks) {
-        if (known.overlay_path == disk.overlay_path) disk.frozen = known.frozen;
-      }
+      for (const auto& known : before->machine.disks) TRY(add_levels(disk, known));
     }
   }
   auto placed = TRY(place(wanted));
   auto* here = TRY(host_of(placed));
-  placed.kvm = TRY(has_kvm(*here));
+  const auto kvm = has_kvm(*here);
+  if (!kvm) {  // nothing is there yet
+    TRY(placement_.forget(machine.id));
+    return std::unexpected(kvm.error());
+  }
+  placed.kvm = *kvm;
   const auto begun = guest_of(placed, *here->libvirt).begin(machine);
   // Nothing stays there of what did not start; what cannot be brought back now is later.
   if (!begun) (void)settle(machine.id, Milliseconds(0));
   return begun;
 }
 
-Result<Status> LibvirtHypervisor::status(const std::string& id) {
+Result<> LibvirtHypervisor::power_off_there(const Placed& placed) {
+  auto* here = TRY(host_of(placed));
+  return here->libvirt->power_off(placed.machine.id);
+}
+
+Result<> LibvirtHypervisor::power_off(const std::string& id, Milliseconds grace) {
   TRY(check_id(id));
   const auto turn = folders_.turn_of(id);
   const std::lock_guard lock(*turn);
+  if (!TRY(folders_.lives(id))) {
+    if (const auto placed = TRY(placement_.find(id))) return power_off_there(*placed);
+  }
+  return with_turn(id, [&](LibvirtGuest& guest) { return guest.power_down(grace); });
+}
+
+Result<Status> LibvirtHypervisor::status(const std::string& id) {
+  TRY(check_id(id));
+  const auto turn = TRY(folders_.take_turn(id));
   Status status;
   auto placed = TRY(placement_.find(id));
   if (!placed) return status;
   if (!TRY(folders_.lives(id))) {
     status.trouble = "its process here was killed from outside, or this server's host went down";
+    // As with QEMU here: it does not run on without its card. What it wrote comes back later.
+    if (const auto off = power_off_there(*placed); !off) {
+      status.trouble += "; it may run on at its host, which does not answer now";
+    }
     return status;
   }
   auto* here = TRY(host_of(*placed));
   auto& host = *here->libvirt;
   const auto domain = TRY(host.domain(id));
-  status.report = folders_.report_of(id);
+  const auto note = folders_.read_note(id, "report.json");
+  status.report = report_from(note);
   status.trouble = domain.trouble;
   switch (domain.is) {
     case Domain::Is::missing:
@@ -234,6 +297,7 @@ Result<Status> LibvirtHypervisor::status(const std::string& id) {
       break;
     case Domain::Is::running:
       status.state = State::running;
+      status.trouble = string_at(note, "trouble");
       if (placed->has_disc && status.report.health == guest::Health::ready) {
         guest_of(*placed, host).drop_disc();
       }
@@ -276,8 +340,7 @@ Result<> LibvirtHypervisor::settle(const std::string& id, Milliseconds grace) {
 
 Result<> LibvirtHypervisor::change(const std::string& id, const guest::Facts& facts) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = TRY(folders_.take_turn(id));
   TRY(folders_.check_lives(id));
   return folders_.tell(id, JsonObject{{"do", "change"}, {"facts", guest::to_json(facts)}});
 }
@@ -293,13 +356,21 @@ Result<> LibvirtHypervisor::remove(const std::string& id) {
 }  // namespace
 
 Result<std::unique_ptr<Hypervisor>> open_libvirt(LibvirtOptions options) {
+  const auto stopped = options.common.stopped;
+  return open_libvirt(std::move(options), [stopped](const LibvirtHost& host) {
+    return std::make_unique<Libvirt>(host.name, host.uri, host.pool, stopped);
+  });
+}
+
+Result<std::unique_ptr<Hypervisor>> open_libvirt(LibvirtOptions options,
+                                                 const ConnectLibvirt& connect) {
   if (options.common.supervisor.empty() || options.hosts.empty()) {
     return fail(Kind::invalid, "Guests on libvirt need a supervisor's command and a host.");
   }
   std::error_code error;
   options.common.folder = std::filesystem::absolute(options.common.folder, error).string();
   TRY(os::make_folders(options.common.folder));
-  return std::make_unique<LibvirtHypervisor>(std::move(options));
+  return std::make_unique<LibvirtHypervisor>(std::move(options), connect);
 }
 
 }  // namespace pinaco::machine

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "machine/description.h"
 #include "machine/machine.h"
+#include "machine/placement.h"
 #include "os/files.h"
 
 namespace pinaco::machine {
@@ -20,6 +21,7 @@ class NoHypervisor final : public Hypervisor {
   Result<> start(const Machine& machine) override {
     TRY(check_machine(machine));
     const std::lock_guard lock(mutex_);
+    TRY(refuse_if_placed(path_of(machine.id)));
     for (const auto& disk : machine.disks) {
       TRY(ensure_overlay(disk.overlay_path, disk.size_bytes));
     }
@@ -63,6 +65,7 @@ class NoHypervisor final : public Hypervisor {
   Result<> end(const std::string& id, Milliseconds) override {
     TRY(check_id(id));
     const std::lock_guard lock(mutex_);
+    TRY(refuse_if_placed(path_of(id)));
     return os::remove_file(path_of(id));
   }
 
@@ -103,6 +106,7 @@ class NoHypervisor final : public Hypervisor {
   Result<> remove(const std::string& id) override {
     TRY(check_id(id));
     const std::lock_guard lock(mutex_);
+    TRY(refuse_if_placed(path_of(id)));
     return os::remove_file(path_of(id));
   }
 

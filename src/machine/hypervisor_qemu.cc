@@ -11,6 +11,7 @@
 #include "machine/admission.h"
 #include "machine/description.h"
 #include "machine/guest_folders.h"
+#include "machine/placement.h"
 #include "machine/remote.h"
 #include "os/files.h"
 
@@ -103,6 +104,7 @@ Result<bool> QemuHypervisor::power_on_what_lives(const std::string& id) {
 
 Result<> QemuHypervisor::start(const Machine& machine) {
   TRY(check_machine(machine));
+  TRY(refuse_if_placed(folder_of(machine.id)));
   const auto accelerator = TRY(find_accelerator());
   if (TRY(power_on_what_lives(machine.id))) return {};
   TRY(admission_.enter(machine.id));
@@ -165,6 +167,7 @@ Result<> QemuHypervisor::end(const std::string& id, Milliseconds grace) {
   TRY(check_id(id));
   const auto turn = folders_.turn_of(id);
   const std::lock_guard lock(*turn);
+  TRY(refuse_if_placed(folder_of(id)));
   return end_now(id, grace);
 }
 
@@ -196,6 +199,7 @@ Result<> QemuHypervisor::remove(const std::string& id) {
   TRY(check_id(id));
   const auto turn = folders_.turn_of(id);
   const std::lock_guard lock(*turn);
+  TRY(refuse_if_placed(folder_of(id)));
   TRY(end_now(id, Milliseconds(0)));
   return os::remove_folder(folder_of(id));
 }

@@ -61,8 +61,10 @@ class Libvirt::Connection : public LibvirtConnection {
   }
 };
 
-Libvirt::Libvirt(std::string host, std::string uri, std::string pool)
-    : connection_(std::make_unique<Connection>(std::move(host), std::move(uri), std::move(pool))) {}
+Libvirt::Libvirt(std::string host, std::string uri, std::string pool, std::function<bool()> stopped)
+    : connection_(std::make_unique<Connection>(std::move(host), std::move(uri), std::move(pool),
+                                               std::move(stopped))) {}
+Libvirt::Libvirt() = default;
 Libvirt::~Libvirt() = default;
 
 Result<> Libvirt::connect() {
@@ -230,8 +232,12 @@ Result<std::optional<std::string>> Libvirt::find_volume(const std::string& name)
 Result<std::string> Libvirt::upload(const std::string& name, const std::string& from_path) {
   return connection_->upload(name, from_path);
 }
-Result<> Libvirt::download(const std::string& name, const std::string& to_path) {
-  return connection_->download(name, to_path);
+Result<bool> Libvirt::has_bytes_of(const std::string& name, const std::string& path) {
+  return connection_->has_bytes_of(name, path);
+}
+Result<> Libvirt::download(const std::string& name, const std::string& to_path,
+                           std::uint64_t bytes_max) {
+  return connection_->download(name, to_path, bytes_max);
 }
 Result<> Libvirt::erase_volume(const std::string& name) {
   return connection_->erase_volume(name);

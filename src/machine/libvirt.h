@@ -5,9 +5,11 @@
 // the connection was lost. Limits: 10 s to connect; after a failure calls fail at once for 10 s, so
 // that nobody waits for a host that is away; a host that is silent for 15 s is given up. Errors:
 // not_found for a domain or volume that is not there, conflict for what its state forbids, else
-// unavailable; each says the host's name, what was tried and libvirt's own words.
+// unavailable; each says the host's name and what was tried. libvirt's own words, which may have
+// paths and arguments in them, go to the log.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,36 +28,47 @@ struct Domain {
 
 class Libvirt {
  public:
-  Libvirt(std::string host, std::string uri, std::string pool);
+  // `stopped` is asked while volumes come and go, which then end with cancelled.
+  Libvirt(std::string host, std::string uri, std::string pool,
+          std::function<bool()> stopped = nullptr);
   Libvirt(const Libvirt&) = delete;
   Libvirt& operator=(const Libvirt&) = delete;
-  ~Libvirt();
+  virtual ~Libvirt();
 
-  Result<> connect();      // it answers, and has the pool
-  Result<bool> has_kvm();  // it says so
+  virtual Result<> connect();      // it answers, and has the pool
+  virtual Result<bool> has_kvm();  // it says so
 
-  Result<Domain> domain(const std::string& id);
-  void wait_for_event(Milliseconds at_most);  // of any guest there; or until the time is over
-  Result<> define(const std::string& xml);    // or replaces what it is from its next start on
-  Result<> undefine(const std::string& id);   // with its firmware's variables; missing is fine
-  Result<> power_on(const std::string& id);   // running is fine
-  Result<> power_off(const std::string& id);  // at once; off and missing are fine
-  Result<> press_power_button(const std::string& id);
-  Result<> reset(const std::string& id);
-  Result<> resume(const std::string& id);
-  Result<std::string> live_xml(const std::string& id);  // as it is now
-  Result<> plug(const std::string& id, const std::string& device_xml);
-  Result<> unplug(const std::string& id, const std::string& device_xml);  // does not wait
-  Result<> exchange(const std::string& id, const std::string& device_xml);
-  Result<> snapshot(const std::string& id, const std::string& snapshot_xml);  // of disks, reusing
-  Result<Bytes> screenshot(const std::string& id);  // as the host has it: PPM or PNG
+  virtual Result<Domain> domain(const std::string& id);
+  // Of any guest there, or until the time is over.
+  virtual void wait_for_event(Milliseconds at_most);
+  virtual Result<> define(const std::string& xml);  // or replaces what it is from its next start on
+  // With its firmware's variables; missing is fine.
+  virtual Result<> undefine(const std::string& id);
+  virtual Result<> power_on(const std::string& id);   // running is fine
+  virtual Result<> power_off(const std::string& id);  // at once; off and missing are fine
+  virtual Result<> press_power_button(const std::string& id);
+  virtual Result<> reset(const std::string& id);
+  virtual Result<> resume(const std::string& id);
+  virtual Result<std::string> live_xml(const std::string& id);  // as it is now
+  virtual Result<> plug(const std::string& id, const std::string& device_xml);
+  virtual Result<> unplug(const std::string& id, const std::string& device_xml);  // does not wait
+  virtual Result<> exchange(const std::string& id, const std::string& device_xml);
+  // Of disks, reusing files that are there.
+  virtual Result<> snapshot(const std::string& id, const std::string& snapshot_xml);
+  virtual Result<Bytes> screenshot(const std::string& id);  // as the host has it: PPM or PNG
 
-  Result<std::optional<std::string>> find_volume(const std::string& name);  // its path
+  virtual Result<std::optional<std::string>> find_volume(const std::string& name);  // its path
   // Its path; replaces what has this name.
-  Result<std::string> upload(const std::string& name, const std::string& from_path);
-  // Durable, whole or not there.
-  Result<> download(const std::string& name, const std::string& to_path);
-  Result<> erase_volume(const std::string& name);  // missing is fine
+  virtual Result<std::string> upload(const std::string& name, const std::string& from_path);
+  // Reads the volume back.
+  virtual Result<bool> has_bytes_of(const std::string& name, const std::string& path);
+  // Durable, whole or not there. corrupt when it is longer than `bytes_max`.
+  virtual Result<> download(const std::string& name, const std::string& to_path,
+                            std::uint64_t bytes_max);
+  virtual Result<> erase_volume(const std::string& name);  // missing is fine
+
+ protected:
+  Libvirt();  // for one that does it all in another way
 
  private:
   class Connection;

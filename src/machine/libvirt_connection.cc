@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 #include <libvirt/virterror.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <thread>
 
-#include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "machine/libvirt_transfer.h"
 #include "os/files.h"
 
 namespace pinaco::machine {
@@ -38,9 +39,23 @@ void run_events_once() {
   });
 }
 
+// Names of disks are secrets, and QEMU's words repeat its arguments.
+std::string without_secrets(std::string_view words) {
+  constexpr std::size_t secret_digits = 32;
+  std::string text;
+  for (std::size_t at = 0; at < words.size();) {
+    const auto digits = words.substr(at, words.find_first_not_of("0123456789abcdef", at) - at);
+    text += digits.size() >= secret_digits
+                ? std::string_view("…")
+                : words.substr(at, std::max<std::size_t>(digits.size(), 1));
+    at += std::max<std::size_t>(digits.size(), 1);
+  }
+  return text;
+}
+
 std::string last_words() {
   const auto* error = virGetLastError();
-  return error != nullptr && error->message != nullptr ? std::string(trim(error->message))
+  return error != nullptr && error->message != nullptr ? without_secrets(trim(error->message))
                                                        : "it does not say why";
 }
 
@@ -62,63 +77,6 @@ Kind last_kind() {
   }
 }
 
-// A file that is sent to the host or comes from there, without its holes.
-struct Transfer {
-  os::File file;
-  std::uint64_t offset = 0;
-  std::uint64_t size = 0;
-  std::optional<Error> error = {};
-
-  bool keep(Result<> done) {
-    if (!done) error = std::move(done.error());
-    return done.has_value();
-  }
-};
-
-int send_some(virStreamPtr, char* into, std::size_t size, void* with) {
-  auto& transfer = *static_cast<Transfer*>(with);
-  const auto take = std::min<std::uint64_t>(size, transfer.size - transfer.offset);
-  const MutableBytes piece(reinterpret_cast<std::uint8_t*>(into), take);
-  if (!transfer.keep(transfer.file.read_exact(transfer.offset, piece))) return -1;
-  transfer.offset += take;
-  return static_cast<int>(take);
-}
-
-int tell_section(virStreamPtr, int* is_data, long long* length, void* with) {
-  auto& transfer = *static_cast<Transfer*>(with);
-  const auto left = transfer.size - transfer.offset;
-  *is_data = 0;
-  *length = 0;
-  if (left == 0) return 0;
-  auto spans = transfer.file.spans(transfer.offset, left);
-  if (!spans) {
-    transfer.error = std::move(spans.error());
-    return -1;
-  }
-  *is_data = spans->front().hole ? 0 : 1;
-  *length = static_cast<long long>(spans->front().length);
-  return 0;
-}
-
-int skip_section(virStreamPtr, long long length, void* with) {
-  static_cast<Transfer*>(with)->offset += static_cast<std::uint64_t>(length);
-  return 0;
-}
-
-int take_some(virStreamPtr, const char* data, std::size_t size, void* with) {
-  auto& transfer = *static_cast<Transfer*>(with);
-  const auto piece = as_bytes(std::string_view(data, size));
-  if (!transfer.keep(transfer.file.write_exact(transfer.offset, piece))) return -1;
-  transfer.offset += size;
-  return static_cast<int>(size);
-}
-
-int take_hole(virStreamPtr, long long length, void* with) {
-  auto& transfer = *static_cast<Transfer*>(with);
-  transfer.offset += static_cast<std::uint64_t>(length);
-  return transfer.keep(transfer.file.resize(transfer.offset)) ? 0 : -1;
-}
-
 std::shared_ptr<virStream> new_stream(const LibvirtHandle& link) {
   return {virStreamNew(link.get(), 0), [](virStreamPtr stream) {
             if (stream != nullptr) virStreamFree(stream);
@@ -137,7 +95,8 @@ struct LibvirtConnection::Attempt {
   Kind kind = Kind::unavailable;
   std::string words = {};
 
-  static void run(const std::shared_ptr<Attempt>& attempt, const std::string& uri) {
+  static void run(const std::shared_ptr<Attempt>& attempt, const std::string& uri,
+                  const std::shared_ptr<Events>& events) {
     auto* opened = virConnectOpen(uri.c_str());  // asks nobody for passwords
     const auto words = opened == nullptr ? last_words() : std::string();
     const std::lock_guard lock(attempt->mutex);
@@ -145,15 +104,28 @@ struct LibvirtConnection::Attempt {
     attempt->words = words;
     if (opened != nullptr) {
       (void)virConnectSetKeepAlive(opened, keepalive_seconds, keepalive_count);
-      attempt->link = {opened, [](virConnectPtr link) { virConnectClose(link); }};
+      // Each listener holds the connection, which would never close.
+      attempt->link = {opened, [listeners = listen(opened, events)](virConnectPtr link) {
+                         for (const int each : listeners) {
+                           (void)virConnectDomainEventDeregisterAny(link, each);
+                         }
+                         virConnectClose(link);
+                       }};
     }
     attempt->changed.notify_all();
   }
 };
 
 std::unexpected<Error> LibvirtConnection::refused(std::string_view doing) const {
-  return fail(last_kind(),
-              fmt::format("The libvirt host '{}' failed at {}: {}", host_, doing, last_words()));
+  const auto kind = last_kind();
+  if (kind == Kind::not_found) {
+    return fail(kind,
+                fmt::format("The libvirt host '{}' failed at {}: it is not there.", host_, doing));
+  }
+  LOG(warning, "machine", "the libvirt host '{}' failed at {}: {}", host_, doing, last_words());
+  return fail(kind, fmt::format("The libvirt host '{}' failed at {}. The server's log has its own "
+                                "words; whoever runs the server finds them there.",
+                                host_, doing));
 }
 
 Result<LibvirtHandle> LibvirtConnection::open() {
@@ -169,7 +141,7 @@ Result<LibvirtHandle> LibvirtConnection::open() {
   failure_.reset();
   if (attempt_ == nullptr) {
     attempt_ = std::make_shared<Attempt>();
-    std::thread(Attempt::run, attempt_, uri_).detach();
+    std::thread(Attempt::run, attempt_, uri_, events_).detach();
   }
   // Held meanwhile: who comes now waits for the same attempt.
   const auto attempt = attempt_;
@@ -179,17 +151,16 @@ Result<LibvirtHandle> LibvirtConnection::open() {
   if (ended) attempt_ = nullptr;
   if (ended && attempt->link != nullptr) {
     link_ = attempt->link;
-    listen(link_);
     return link_;
   }
+  LOG(warning, "machine", "the libvirt host '{}' ({}) cannot be reached: {}", host_, uri_,
+      ended ? attempt->words : fmt::format("no answer within {} s", connect_within.count() / 1000));
   failure_ = Error{.kind = Kind::unavailable,
-                   .message = fmt::format(
-                       "The libvirt host '{}' cannot be reached: {}. Its guests wait for it; see "
-                       "whether `virsh -c '{}' version` works on this server.",
-                       host_,
-                       ended ? attempt->words
-                             : fmt::format("no answer within {} s", connect_within.count() / 1000),
-                       uri_)};
+                   .message = fmt::format("The libvirt host '{}' cannot be reached, and its guests "
+                                          "wait for it. The server's log says why; see whether "
+                                          "`virsh -c URI version` works on the server, with the "
+                                          "uri of the configuration.",
+                                          host_)};
   failed_at_ = system_clock().steady();
   return std::unexpected(*failure_);
 }
@@ -202,7 +173,9 @@ void LibvirtConnection::tell(void* with) {
 }
 
 // Only makes waits shorter, so that nothing depends on it.
-void LibvirtConnection::listen(const LibvirtHandle& link) const {
+std::vector<int> LibvirtConnection::listen(virConnectPtr link,
+                                           const std::shared_ptr<Events>& about) {
+  std::vector<int> listeners;
   const virConnectDomainEventCallback on_change = [](virConnectPtr, virDomainPtr, int, int,
                                                      void* with) {
     tell(with);
@@ -214,12 +187,17 @@ void LibvirtConnection::listen(const LibvirtHandle& link) const {
       {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_change)},
       {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_removal)}};
   for (const auto& [event, callback] : wanted) {
-    auto* with = new std::shared_ptr<Events>(events_);
+    auto* with = new std::shared_ptr<Events>(about);
     const auto let_go = [](void* mine) { delete static_cast<std::shared_ptr<Events>*>(mine); };
-    if (virConnectDomainEventRegisterAny(link.get(), nullptr, event, callback, with, let_go) < 0) {
+    const int listener =
+        virConnectDomainEventRegisterAny(link, nullptr, event, callback, with, let_go);
+    if (listener < 0) {
       let_go(with);
+    } else {
+      listeners.push_back(listener);
     }
   }
+  return listeners;
 }
 
 void LibvirtConnection::wait_for_event(Milliseconds at_most) const {
@@ -237,10 +215,10 @@ Result<PoolHandle> LibvirtConnection::find_pool(const LibvirtHandle& link) const
   }
   if (pool == nullptr) {
     return fail(Kind::unavailable,
-                fmt::format("The libvirt host '{}' has no storage pool '{}': {}. Make it there: "
+                fmt::format("The libvirt host '{}' has no storage pool '{}'. Make it there: "
                             "virsh pool-define-as {} dir --target FOLDER, pool-start, "
                             "pool-autostart; or name another in the configuration.",
-                            host_, pool_, last_words(), pool_));
+                            host_, pool_, pool_));
   }
   if (virStoragePoolIsActive(pool.get()) == 0 && virStoragePoolCreate(pool.get(), 0) < 0) {
     return refused(fmt::format("starting the storage pool '{}'", pool_));
@@ -275,8 +253,10 @@ Result<std::string> LibvirtConnection::upload(const std::string& name,
   const auto pool = TRY(find_pool(link));
   Transfer transfer {
     .file = TRY(os::File::open_read(from_path))
+    , .stopped = stopped_
   };
   transfer.size = TRY(transfer.file.size_bytes());
+  transfer.spans = TRY(transfer.file.spans(0, transfer.size));
   // Raw bytes for the pool, whatever is in them: it must not look for a backing file there.
   const auto xml = fmt::format(
       "<volume><name>{}</name><capacity unit='bytes'>{}</capacity><allocation>0</allocation>"
@@ -287,7 +267,7 @@ Result<std::string> LibvirtConnection::upload(const std::string& name,
                               if (it != nullptr) virStorageVolFree(it);
                             });
   if (volume == nullptr) return refused(fmt::format("making the volume {}", name));
-  const auto doing = fmt::format("sending {} to the volume {}", from_path, name);
+  const auto doing = fmt::format("sending the volume {}", name);
   const auto stream = new_stream(link);
   const auto sent = [&]() -> Result<> {
     if (stream == nullptr ||
@@ -310,23 +290,46 @@ Result<std::string> LibvirtConnection::upload(const std::string& name,
   return *path;
 }
 
-Result<> LibvirtConnection::download(const std::string& name, const std::string& to_path) {
+Result<bool> LibvirtConnection::has_bytes_of(const std::string& name, const std::string& path) {
+  const auto link = TRY(open());
+  const auto volume = TRY(get_volume(link, name));
+  Transfer transfer {
+    .file = TRY(os::File::open_read(path))
+    , .stopped = stopped_
+  };
+  transfer.size = TRY(transfer.file.size_bytes());
+  const auto stream = new_stream(link);
+  if (stream != nullptr &&
+      virStorageVolDownload(volume.get(), stream.get(), 0, 0,
+                            VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM) >= 0 &&
+      virStreamSparseRecvAll(stream.get(), compare_some, compare_hole, &transfer) >= 0 &&
+      virStreamFinish(stream.get()) >= 0) {
+    return transfer.offset == transfer.size;
+  }
+  if (transfer.differs) return false;
+  if (transfer.error) return fail(*transfer.error);
+  return refused(fmt::format("reading the volume {} back", name));
+}
+
+Result<> LibvirtConnection::download(const std::string& name, const std::string& to_path,
+                                     std::uint64_t bytes_max) {
   const auto link = TRY(open());
   const auto volume = TRY(get_volume(link, name));
   const auto part = to_path + ".part";
   TRY(os::remove_file(part));
   Transfer transfer {
     .file = TRY(os::File::create(part))
+    , .stopped = stopped_
   };
+  transfer.size = bytes_max;
   const auto stream = new_stream(link);
   if (stream == nullptr ||
       virStorageVolDownload(volume.get(), stream.get(), 0, 0,
                             VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM) < 0 ||
       virStreamSparseRecvAll(stream.get(), take_some, take_hole, &transfer) < 0 ||
       virStreamFinish(stream.get()) < 0) {
-    const auto error = transfer.error
-                           ? fail(*transfer.error)
-                           : refused(fmt::format("fetching the volume {} to {}", name, to_path));
+    const auto error = transfer.error ? fail(*transfer.error)
+                                      : refused(fmt::format("fetching the volume {}", name));
     (void)os::remove_file(part);
     return error;
   }

@@ -1,14 +1,16 @@
 // A connection to libvirt that is opened when it is needed, and the volumes behind it. The only
-// files that see libvirt's headers are libvirt.cc and libvirt_connection.cc.
+// files that see libvirt's headers are libvirt.cc, libvirt_connection.* and libvirt_transfer.*.
 #pragma once
 
 #include <libvirt/libvirt.h>
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -20,8 +22,13 @@ using VolumeHandle = std::shared_ptr<virStorageVol>;
 
 class LibvirtConnection {
  public:
-  LibvirtConnection(std::string host, std::string uri, std::string pool)
-      : host_(std::move(host)), uri_(std::move(uri)), pool_(std::move(pool)) {}
+  // `stopped` ends transfers with cancelled; may be empty.
+  LibvirtConnection(std::string host, std::string uri, std::string pool,
+                    std::function<bool()> stopped)
+      : host_(std::move(host)),
+        uri_(std::move(uri)),
+        pool_(std::move(pool)),
+        stopped_(std::move(stopped)) {}
 
   Result<LibvirtHandle> open();
   void wait_for_event(Milliseconds at_most) const;
@@ -30,7 +37,8 @@ class LibvirtConnection {
   Result<PoolHandle> find_pool(const LibvirtHandle& link) const;
   Result<std::optional<std::string>> find_volume(const std::string& name);
   Result<std::string> upload(const std::string& name, const std::string& from_path);
-  Result<> download(const std::string& name, const std::string& to_path);
+  Result<bool> has_bytes_of(const std::string& name, const std::string& path);
+  Result<> download(const std::string& name, const std::string& to_path, std::uint64_t bytes_max);
   Result<> erase_volume(const std::string& name);
 
  private:
@@ -42,11 +50,12 @@ class LibvirtConnection {
     std::uint64_t count = 0;
   };
   static void tell(void* with);
-  void listen(const LibvirtHandle& link) const;
+  static std::vector<int> listen(virConnectPtr link, const std::shared_ptr<Events>& about);
   Result<VolumeHandle> get_volume(const LibvirtHandle& link, const std::string& name) const;
   const std::string host_;
   const std::string uri_;
   const std::string pool_;
+  const std::function<bool()> stopped_;
   const std::shared_ptr<Events> events_ = std::make_shared<Events>();
   std::mutex mutex_;
   LibvirtHandle link_;

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "machine/description.h"
-#include "machine/volumes.h"
+#include "machine/peers.h"
 #include "os/files.h"
 
 namespace pinaco::machine {
@@ -22,7 +22,7 @@ std::unexpected<Error> refuse_os_disk() {
 }  // namespace
 
 Result<> LibvirtGuest::begin(const Machine& machine) {
-  for (const auto& disk : placed_.machine.disks) TRY(deliver(host_, disk));
+  for (const auto& disk : placed_.machine.disks) TRY(volumes().deliver(disk));
   if (!machine.disc.empty()) TRY(deliver_disc(machine.disc));
   auto told = to_json(machine);
   set_path(told, "outpost", options_.server);
@@ -47,7 +47,7 @@ Result<> LibvirtGuest::deliver_disc(const Bytes& disc) {
 Result<> LibvirtGuest::clear(Milliseconds grace) {
   TRY(power_down(grace));
   TRY(host_.undefine(id()));
-  for (const auto& disk : placed_.machine.disks) TRY(retrieve(host_, disk));
+  for (const auto& disk : placed_.machine.disks) TRY(volumes().retrieve(disk));
   return host_.erase_volume(disc_volume_of(id()));
 }
 
@@ -56,7 +56,7 @@ Result<DomainParts> LibvirtGuest::parts() {
                     .server = options_.server,
                     .card_port = placed_.card_port,
                     .console_port = placed_.console_port};
-  for (const auto& disk : placed_.machine.disks) TRY(find_paths(host_, disk, parts.paths));
+  for (const auto& disk : placed_.machine.disks) TRY(volumes().find_paths(disk, parts.paths));
   if (placed_.has_disc) {
     const auto path = TRY(host_.find_volume(disc_volume_of(id())));
     parts.disc_path = path ? *path : "";
@@ -65,13 +65,25 @@ Result<DomainParts> LibvirtGuest::parts() {
 }
 
 Result<> LibvirtGuest::define() {
+  for (const auto& disk : placed_.machine.disks) TRY(volumes().ensure(disk));
   return host_.define(domain_xml(placed_.machine, TRY(parts())));
 }
 
 Result<> LibvirtGuest::power_up() {
+  for (const auto& disk : placed_.machine.disks) TRY(volumes().hand_over(disk));
   TRY(define());
-  TRY(folders_.tell(id(), JsonObject{{"do", "expect"}}));
-  return host_.power_on(id());
+  const auto settings = std::ranges::find(options_.hosts, placed_.host, &LibvirtHost::name);
+  JsonArray from;
+  if (settings != options_.hosts.end()) {
+    for (const auto& address : peers_of(settings->uri, options_.server)) from.emplace_back(address);
+  }
+  TRY(folders_.tell(id(), JsonObject{{"do", "expect"}, {"from", std::move(from)}}));
+  const auto on = host_.power_on(id());
+  // Unless it is on in spite of the answer, whoever connects now is not its QEMU.
+  if (!on && host_.domain(id()).value_or(Domain()).is != Domain::Is::running) {
+    (void)folders_.tell(id(), JsonObject{{"do", "withdraw"}});
+  }
+  return on;
 }
 
 Result<> LibvirtGuest::power_down(Milliseconds grace) {
@@ -124,19 +136,28 @@ Result<> LibvirtGuest::attach(const Disk& disk) {
       return fail(Kind::conflict, fmt::format("Another disk is in the slot {}.", disk.slot));
     }
     if (!on || has_target(TRY(host_.live_xml(id())), disk.slot)) return {};
-    TRY(retrieve(host_, *known));  // what an attach left that was interrupted
+    TRY(volumes().retrieve(*known));  // what an attach left that was interrupted
     disks.erase(known);
   }
   disks.push_back(disk);
   TRY(placement_.keep(placed_));
+  bool plugging = false;
   const auto done = [&]() -> Result<> {
-    TRY(deliver(host_, disk));
+    TRY(volumes().deliver(disk));
     TRY(define());
     if (!on) return {};
-    return host_.plug(id(), disk_xml(disk, TRY(parts())));
+    const auto xml = disk_xml(disk, TRY(parts()));
+    plugging = true;
+    return host_.plug(id(), xml);
   }();
+  if (!done && plugging) {
+    // An answer that was lost: QEMU may have it, and then what it writes must stay there.
+    const auto live = host_.live_xml(id());
+    if (!live) return done;
+    if (has_target(*live, disk.slot)) return {};
+  }
   // As before; what cannot be brought back now is brought back when the guest ends.
-  if (!done && retrieve(host_, disk)) {
+  if (!done && volumes().retrieve(disk)) {
     disks.pop_back();
     TRY(placement_.keep(placed_));
     (void)define();
@@ -162,7 +183,7 @@ Result<> LibvirtGuest::detach(const std::string& slot) {
       host_.wait_for_event(look_every);
     }
   }
-  TRY(retrieve(host_, *known));
+  TRY(volumes().retrieve(*known));
   disks.erase(known);
   TRY(placement_.keep(placed_));
   return define();
@@ -179,18 +200,18 @@ Result<> LibvirtGuest::freeze(const std::string& slot, const std::string& new_ov
     disk->overlay_path = new_overlay_path;
     TRY(placement_.keep(placed_));
   }
-  const auto volume = volume_of(new_overlay_path);
   const auto domain = TRY(host_.domain(id()));
-  const bool on = domain.is != Domain::Is::off;
-  auto path = TRY(host_.find_volume(volume));
-  const bool is_on_top = path && (!on || source_of(TRY(host_.live_xml(id())), slot) == *path);
-  if (!is_on_top) {
-    TRY(deliver_empty(host_, new_overlay_path, disk->size_bytes));
-    path = TRY(host_.find_volume(volume));
-    if (on) TRY(host_.snapshot(id(), freeze_xml(disks, slot, path ? *path : "")));
+  const auto live = domain.is == Domain::Is::off ? std::string() : TRY(host_.live_xml(id()));
+  const bool on = has_target(live, slot);  // else it goes on there when it is powered on
+  auto path = TRY(host_.find_volume(volume_of(new_overlay_path)));
+  if (!path || (on && source_of(live, slot) != *path)) {
+    TRY(volumes().hand_over(*disk));
+    TRY(volumes().ensure(*disk));
+    path = TRY(host_.find_volume(volume_of(new_overlay_path)));
+    if (on) TRY(host_.snapshot(id(), freeze_xml(live, disks, slot, path ? *path : "")));
   }
   TRY(define());
-  return fetch_frozen(host_, *disk);
+  return volumes().fetch_frozen(*disk);
 }
 
 }  // namespace pinaco::machine

@@ -6,8 +6,14 @@
 #include "machine/guest_folders.h"
 #include "machine/libvirt.h"
 #include "machine/placement.h"
+#include "machine/volumes.h"
 
 namespace pinaco::machine {
+
+// Speaks to a host; for tests to bring one of their own.
+using ConnectLibvirt = std::function<std::unique_ptr<Libvirt>(const LibvirtHost&)>;
+Result<std::unique_ptr<Hypervisor>> open_libvirt(LibvirtOptions options,
+                                                 const ConnectLibvirt& connect);
 
 class LibvirtGuest {
  public:
@@ -35,6 +41,7 @@ class LibvirtGuest {
 
  private:
   const std::string& id() const { return placed_.machine.id; }
+  Volumes volumes() { return {host_, placed_, placement_}; }
   Result<DomainParts> parts();
   Result<> define();  // the domain, as it is to be from its next start on
   Result<> deliver_disc(const Bytes& disc);

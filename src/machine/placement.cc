@@ -25,6 +25,19 @@ Machine without_secrets(const Machine& machine) {
 
 }  // namespace
 
+Result<> refuse_if_placed(const std::string& guest_folder) {
+  const auto path = fmt::format("{}/{}", guest_folder, note_name);
+  if (!TRY(os::exists(path))) return {};
+  const auto text = os::read_file(path, 4 << 20);
+  const auto note = text ? parse_json(*text).value_or(JsonObject()) : Json(JsonObject());
+  const auto host = string_at(note, "host");
+  return fail(Kind::conflict,
+              fmt::format("What this guest wrote is on the libvirt host '{}'. Start this server "
+                          "with driver = \"libvirt\" and that host, and deallocate the machine "
+                          "before the driver is changed.",
+                          host.empty() ? "?" : host));
+}
+
 Result<Placed> Placement::place(const Machine& machine, const std::set<std::string>& without) {
   const std::lock_guard lock(mutex_);
   std::map<std::string, std::uint64_t> used;
@@ -53,7 +66,7 @@ Result<Placed> Placement::place(const Machine& machine, const std::set<std::stri
                                machine.memory_mib, full),
         .code = "AllocationFailed"});
   }
-  Placed placed{.host = best->name, .machine = without_secrets(machine)};
+  Placed placed{.host = best->name, .pool = best->pool, .machine = without_secrets(machine)};
   TRY(os::make_folders(folders_.folder_of(machine.id)));
   TRY(keep(placed));
   return placed;
@@ -64,10 +77,17 @@ Result<std::optional<Placed>> Placement::find(const std::string& id) const {
   const auto note = folders_.read_note(id, note_name);
   Placed placed;
   placed.host = string_at(note, "host");
+  placed.pool = string_at(note, "pool");
   placed.kvm = bool_at(note, "kvm");
   placed.has_disc = bool_at(note, "disc");
   placed.card_port = static_cast<int>(int_at(note, "card"));
   placed.console_port = static_cast<int>(int_at(note, "console"));
+  const auto* delivered = find_path(note, "delivered");
+  if (delivered != nullptr && delivered->is_array()) {
+    for (const auto& path : delivered->get_array()) {
+      if (path.is_string()) placed.delivered.emplace(path.get_string());
+    }
+  }
   const auto* machine = find_path(note, "machine");
   auto known = machine == nullptr ? Result<Machine>(fail(Kind::corrupt, "it names no machine"))
                                   : machine_from(*machine);
@@ -88,10 +108,17 @@ Result<Placed> Placement::get(const std::string& id) const {
 }
 
 Result<> Placement::keep(const Placed& placed) const {
+  JsonArray delivered;
+  for (const auto& path : placed.delivered) delivered.emplace_back(path);
   const JsonObject note = {
-      {"host", placed.host},      {"machine", to_json(placed.machine)},
-      {"kvm", placed.kvm},        {"disc", placed.has_disc},
-      {"card", placed.card_port}, {"console", placed.console_port},
+      {"host", placed.host},
+      {"pool", placed.pool},
+      {"machine", to_json(placed.machine)},
+      {"kvm", placed.kvm},
+      {"disc", placed.has_disc},
+      {"card", placed.card_port},
+      {"console", placed.console_port},
+      {"delivered", std::move(delivered)},
   };
   return os::write_file_durably(folders_.path_of(placed.machine.id, note_name),
                                 as_bytes(to_text(note)));

@@ -16,12 +16,18 @@ namespace pinaco::machine {
 
 struct Placed {
   std::string host;
-  Machine machine;  // without what is secret: of its facts only id, name and card
+  std::string pool = {};  // there
+  Machine machine;        // without what is secret: of its facts only id, name and card
   bool kvm = false;
   bool has_disc = false;
   int card_port = 0;  // of its outpost
   int console_port = 0;
+  std::set<std::string> delivered = {};  // overlays that are there unless they are here
 };
+
+// For drivers that run no guests elsewhere: conflict when the guest of this folder has its disks on
+// a libvirt host, where they stay out of such a driver's reach.
+Result<> refuse_if_placed(const std::string& guest_folder);
 
 class Placement {
  public:
