@@ -2,6 +2,8 @@
 // ended in the transaction that also writes what they did.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/log.h"
 #include "work/tasks.h"
 
@@ -187,11 +189,14 @@ void Workers::dispatch() {
     LOG(error, "work", "operations cannot be listed: {}", shards.error().message);
     return;
   }
+  std::set<std::string> live;
+  bool all_read = true;
   for (const auto& subscription : *shards) {
     std::vector<std::pair<std::string, bool>> pending;
     const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
       pending.clear();
       for (auto& id : TRY(view.pending_operations())) {
+        live.insert(id);
         bool known = false;
         {
           const std::lock_guard lock(mutex_);
@@ -204,6 +209,7 @@ void Workers::dispatch() {
       return {};
     });
     if (!read) LOG(error, "work", "operations cannot be read: {}", read.error().message);
+    all_read = all_read && read;
     for (const auto& [id, waits] : pending) {
       {
         const std::lock_guard lock(mutex_);
@@ -222,6 +228,10 @@ void Workers::dispatch() {
       }
     }
   }
+  if (!all_read) return;
+  // One that was preempted while it waited to be repeated has ended, and nobody waits for it.
+  const std::lock_guard lock(mutex_);
+  std::erase_if(not_before_, [&](const auto& each) { return !live.contains(each.first); });
 }
 
 void Workers::work_on(const std::string& subscription, const std::string& id) {
