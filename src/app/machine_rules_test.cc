@@ -296,13 +296,13 @@ TEST_F(MachineRules, WhatAScaleSetDidNotMakeStaysAsItIs) {
         return change.put(old);
       }));
   const auto before = overlay();
-  ASSERT_TRUE(os::exists(before).value_or(false));
+  ASSERT_TRUE(os::write_file_durably(before, as_bytes("what its guest wrote")));
   server_.must("POST", set + "/reimageall" + machines);
   server_.drain();
   EXPECT_EQ(row(id).provisioning, "Succeeded");
   EXPECT_EQ(made(), disk);
   EXPECT_EQ(overlay(), before);
-  EXPECT_TRUE(os::exists(before).value_or(false)) << "what its guest wrote";
+  EXPECT_EQ(os::read_file(before, 64).value_or(""), "what its guest wrote");
   // Nor does it go when the set has no such place any more.
   server_.must(
       "PATCH", set + machines,
