@@ -234,6 +234,13 @@ Result<> read_hosts(const toml::table& table, MachinesConfig& machines) {
       return fail(bad(*host, fmt::format("two hosts are called '{}'.", machines.hosts[i].name)));
     }
   }
+  for (const auto& host : machines.hosts) {
+    if (!machine::is_elsewhere(host) || *address >> 24 != 127) continue;
+    return fail(bad(table, fmt::format("address is {}, which the host '{}' would look for on "
+                                       "itself; write this server's address as that host reaches "
+                                       "it, like 10.0.0.1.",
+                                       machines.address, host.name)));
+  }
   if ((machines.driver == "libvirt") != !machines.hosts.empty()) {
     return fail(bad(table, "driver = \"libvirt\" and [[machines.host]] go together."));
   }

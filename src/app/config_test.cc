@@ -91,7 +91,7 @@ TEST(Config, ReadsWhatDeploymentsMayDo) {
 }
 
 constexpr const char* libvirt =
-    "[machines]\ndriver = \"libvirt\"\n[[machines.host]]\nname = \"east\"\n"
+    "[machines]\ndriver = \"libvirt\"\naddress = \"10.0.0.1\"\n[[machines.host]]\nname = \"east\"\n"
     "uri = \"qemu+ssh://root@east.lan/system\"\nmemory_mib = 1000\n";
 
 TEST(Config, ReadsHostsOfMachines) {
@@ -101,7 +101,7 @@ TEST(Config, ReadsHostsOfMachines) {
       "/data");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->machines.driver, "libvirt");
-  EXPECT_EQ(config->machines.address, "127.0.0.1");
+  EXPECT_EQ(config->machines.address, "10.0.0.1");
   EXPECT_EQ(config->machines.disks_port, 10810);
   ASSERT_EQ(config->machines.hosts.size(), 2U);
   const auto& east = config->machines.hosts[0];
@@ -112,6 +112,24 @@ TEST(Config, ReadsHostsOfMachines) {
   EXPECT_EQ(east.accelerator, "tcg");
   EXPECT_EQ(config->machines.hosts[1].pool, "default");
   EXPECT_EQ(config->machines.hosts[1].accelerator, "auto");
+}
+
+TEST(Config, RefusesAnAddressOfLoopbackForHostsElsewhere) {
+  const auto with = [](const std::string& uri) {
+    return parse_config(
+        "[machines]\ndriver = \"libvirt\"\n[[machines.host]]\nname = \"east\"\nuri = \"" + uri +
+            "\"\nmemory_mib = 32\n",
+        "/data");
+  };
+  for (const auto* here : {"qemu:///system", "qemu+unix:///system?socket=/s",
+                           "qemu+tls://127.0.0.1:1/system", "qemu+ssh://root@localhost/system"}) {
+    EXPECT_TRUE(with(here)) << here;
+  }
+  for (const auto* there : {"qemu+ssh://root@east.lan:22/system", "qemu+tls://10.0.0.2/system"}) {
+    const auto config = with(there);
+    ASSERT_FALSE(config) << there;
+    EXPECT_NE(config.error().message.find("the host 'east'"), std::string::npos);
+  }
 }
 
 TEST(Config, RefusesHostsOfMachinesThatAreNotWhole) {
