@@ -243,7 +243,15 @@ Result<http::Reply> Blobs::read_diagnostics(const http::Request& request, const 
   http::Reply reply;
   add_validators(reply, grant.id);
   const auto shown = [&](auto taken) {
-    if (!taken && taken.error().kind == Kind::not_found) taken.error().code = "BlobNotFound";
+    if (taken) return taken;
+    if (taken.error().kind == Kind::not_found) {
+      taken.error().code = "BlobNotFound";
+      return taken;
+    }
+    // It may name files and hosts, which are for those who run the server.
+    LOG(warning, "front", "{} of {}: {}", grant.diagnostics, grant.resource.text(),
+        taken.error().message);
+    taken.error().message = "The machine does not show it now; the server's log says why.";
     return taken;
   };
   if (grant.diagnostics == "Console") {
