@@ -123,7 +123,7 @@ Result<> fold_disk(Bench& bench, const arm::ResourceId& id) {
   TRY(bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
     auto row = TRY(change.get(id));
     if (written) set_path(row.internal, "content", content_from(*written, size_of(row)));
-    erase_path(row.internal, "overlays");
+    for (const char* folded : {"overlays", "freezing"}) erase_path(row.internal, folded);
     return change.put(row);
   }));
   for (const auto& path : overlays) {
@@ -132,6 +132,55 @@ Result<> fold_disk(Bench& bench, const arm::ResourceId& id) {
   }
   return {};
 }
+
+namespace {
+
+// Noted before it is made, so that no crash loses what the guest writes next. A guest that does not
+// run now writes there when it starts.
+Result<std::string> note_overlay(Bench& bench, const model::Resource& disk) {
+  auto above = bench.host->new_overlay_path(unique_of(disk), bench.model.random());
+  TRY(bench.model.change(disk.id.subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(disk.id));
+    JsonArray list = find_path(row.internal, "overlays")->get_array();
+    list.emplace_back(above);
+    set_path(row.internal, "overlays", std::move(list));
+    set_path(row.internal, "freezing", above);
+    return change.put(row);
+  }));
+  return above;
+}
+
+Result<> forget_freezing(Bench& bench, const arm::ResourceId& id) {
+  return bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(id));
+    erase_path(row.internal, "freezing");
+    return change.put(row);
+  });
+}
+
+// From now on the guest writes above all of these overlays, also one that starts later. Attempts
+// that fail add one name together, however many they are: names are counted.
+Result<> freeze_overlays(Bench& bench, const model::Resource& disk, const std::string& machine,
+                         const std::vector<std::string>& overlays) {
+  auto& hypervisor = bench.host->hypervisor();
+  const auto status = TRY(hypervisor.status(machine));
+  if (status.state == machine::State::absent) {
+    // What a crash left on another host comes here first.
+    TRY(hypervisor.end(machine, Milliseconds(0)));
+    // One that was noted and never made is as good as a new one.
+    if (TRY(os::exists(overlays.back()))) TRY(note_overlay(bench, disk));
+    return forget_freezing(bench, disk.id);
+  }
+  const std::string slot(string_at(disk.internal, "machine.slot"));
+  // One that failed, or perhaps not: the guest may write there since, which belongs to the capture.
+  if (string_at(disk.internal, "freezing") == overlays.back()) {
+    TRY(hypervisor.freeze(machine, slot, overlays.back()));
+  }
+  TRY(hypervisor.freeze(machine, slot, TRY(note_overlay(bench, disk))));
+  return forget_freezing(bench, disk.id);
+}
+
+}  // namespace
 
 Result<Captured> capture_disk(Bench& bench, const arm::ResourceId& id) {
   const auto owner =
@@ -153,24 +202,7 @@ Result<Captured> capture_disk(Bench& bench, const arm::ResourceId& id) {
               "machine once; that joins them.",
               disk.id.name(), overlays.size() - 1)));
     }
-    // Noted before it is made, so that no crash loses what the guest writes next. A guest that does
-    // not run now writes there when it starts.
-    const auto above = bench.host->new_overlay_path(unique_of(disk), bench.model.random());
-    TRY(bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
-      auto row = TRY(change.get(id));
-      JsonArray list = find_path(row.internal, "overlays")->get_array();
-      list.emplace_back(above);
-      set_path(row.internal, "overlays", std::move(list));
-      return change.put(row);
-    }));
-    const auto status = TRY(bench.host->hypervisor().status(machine));
-    if (status.state != machine::State::absent) {
-      TRY(bench.host->hypervisor().freeze(
-          machine, std::string(string_at(disk.internal, "machine.slot")), above));
-    } else {
-      // What a crash left on another host comes here first.
-      TRY(bench.host->hypervisor().end(machine, Milliseconds(0)));
-    }
+    TRY(freeze_overlays(bench, disk, machine, overlays));
   }
   const auto whole = TRY(open_whole(bench, disk, overlays));
   if (held.owns_lock()) held.unlock();  // the files are open; whoever removes them leaves us ours

@@ -120,6 +120,45 @@ TEST_F(Disks, OneThatAnotherMachineHasByNowIsLeftAlone) {
   EXPECT_FALSE(disk("d"));
 }
 
+class Captures : public Disks {
+ protected:
+  Captures() {
+    model::Resource machine{.id = id_of("virtualMachines/one"), .location = "westeurope"};
+    set_path(machine.properties, "vmId", guest_.id);
+    must(model_.change(machine.id.subscription,
+                       [&](model::Change& change) { return change.put(machine); }));
+    put_disk("d", "one", {folder_ / "overlays/first.qcow2"});
+    guest_.disks = {
+        {.slot = "os", .overlay_path = folder_ / "overlays/first.qcow2", .size_bytes = 1 << 20}};
+    must(host_->hypervisor().start(guest_));
+  }
+  bool capture() {
+    auto work = bench();
+    return capture_disk(work, id_of("disks/d")).has_value();
+  }
+  std::size_t overlays() { return find_path(disk("d")->internal, "overlays")->get_array().size(); }
+  machine::Machine guest_{.id = "0a0b0c0d-1111-2222-3333-444455556666", .disks = {}, .facts = {}};
+};
+
+TEST_F(Captures, ThatFailTakeNoNameEach) {
+  // Where nothing runs here nothing can be frozen.
+  for (int i = 0; i < 20; i++) EXPECT_FALSE(capture());
+  EXPECT_EQ(overlays(), 2U);
+}
+
+TEST_F(Captures, OfAGuestThatIsAwayNameOneOverlayUntilItIsMade) {
+  must(host_->hypervisor().end(guest_.id, Milliseconds(0)));
+  for (int i = 0; i < 20; i++) EXPECT_TRUE(capture());
+  EXPECT_EQ(overlays(), 2U);
+}
+
+TEST_F(Captures, NameNoneWhenNobodyKnowsHowTheGuestIs) {
+  must(host_->hypervisor().end(guest_.id, Milliseconds(0)));
+  fs::create_directory(folder_ / ("guests/" + guest_.id));
+  EXPECT_FALSE(capture());
+  EXPECT_EQ(overlays(), 1U);
+}
+
 TEST_F(Disks, AnOverlayHasANewNameEachTime) {
   std::set<std::string> paths;
   for (int i = 0; i < 100; i++) paths.insert(host_->new_overlay_path("disk", system_random()));
