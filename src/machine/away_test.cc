@@ -239,7 +239,7 @@ TEST_F(Away, AFreezeNamesNoDiskThatTheGuestHasNot) {
   host_.fails = {};
   host_.fails_after = {"snapshot"};
   EXPECT_FALSE(guests_->freeze(guest_id, "os", above_));
-  EXPECT_EQ(host_.snapshot.find("'sda'"), std::string::npos) << host_.snapshot;
+  EXPECT_EQ(host_.snapshot.find(target_of("lun3")), std::string::npos) << host_.snapshot;
   host_.fails_after = {};
   EXPECT_TRUE(guests_->freeze(guest_id, "os", above_));
   EXPECT_TRUE(is_here(overlay_));
