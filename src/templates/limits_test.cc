@@ -63,13 +63,13 @@ TEST(Limits, OfLambdasInLambdas) {
 
 TEST(Limits, OfDepth) {
   check_bomb("reduce(range(0,10000),1,lambda('a','b',array(createArray(lambdaVariables('a')))))",
-             "nested deeper than the limit of 100");
+             "nested deeper than the limit of 48");
   check_bomb("reduce(range(0,10000),1,lambda('a','b',createObject('x',lambdaVariables('a'))))",
-             "nested deeper than the limit of 100");
+             "nested deeper than the limit of 48");
   check_bomb(
       "reduce(range(0,10000),createArray(),lambda('a','b',map(createArray(1),lambda('c',"
       "lambdaVariables('a')))))",
-      "nested deeper than the limit of 100");
+      "nested deeper than the limit of 48");
   std::string nested = "1";
   for (int i = 0; i < 70; i++) nested = "array(" + nested + ")";
   EXPECT_NE(answer_of(nested).find("nested deeper than the limit of 64"), std::string::npos);
