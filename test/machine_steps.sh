@@ -75,7 +75,7 @@ call() {  # METHOD TYPE[?QUERY] [BODY]: prints the status
   case $2 in
     Microsoft.Network/*) version=2022-07-01 ;;
     */publicipaddresses) version=2018-10-01 ;;
-    Microsoft.Compute/disks*) version=2022-07-02 ;;
+    Microsoft.Compute/disks* | Microsoft.Compute/snapshots*) version=2022-07-02 ;;
     Microsoft.Compute/galleries*) version=2022-03-03 ;;
     Microsoft.Resources/*) version=2021-04-01 ;;
   esac

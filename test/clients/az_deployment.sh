@@ -56,7 +56,7 @@ step "${group[@]}" export -g rg -n first
 is .contentVersion 1.0.0.0
 step "${group[@]}" what-if "${with[@]}" --parameters count=3 --no-pretty-print
 is '[.changes[].changeType] | unique | join(" ")' NoChange
-refused InvalidTemplate "${group[@]}" create -n second "${with[@]}" --parameters count=many
+refused InvalidTemplate "${group[@]}" create -n second "${with[@]}" --parameters name=x
 refused DeploymentFailed "${group[@]}" create -n second "${with[@]}" --parameters name=not-good
 step "${group[@]}" delete -g rg -n second
 step group export -n rg
