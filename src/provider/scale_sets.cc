@@ -183,6 +183,13 @@ Result<> prepare(Draft& draft) {
       const Json* before = find_path(draft.current->properties, kept);
       if (before != nullptr) set_path(properties, kept, *before);
     }
+    // az vmss scale puts a location and a sku alone. A flexible set's profile is asked for below.
+    const bool alone = find_path(draft.call.body, "properties") == nullptr;
+    for (const char* kept : {"virtualMachineProfile", "upgradePolicy"}) {
+      const Json* before = find_path(draft.current->properties, kept);
+      const bool keeps = alone || !model::is_flexible(*draft.current);
+      if (before != nullptr && keeps) default_to(kept, *before);
+    }
   }
   TRY(check_upgrade_policy(properties));
   const bool flexible = model::is_flexible(draft.wanted);
