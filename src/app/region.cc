@@ -217,7 +217,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, std::move(work),
                                                     pinaco->host.get());
   pinaco->deployments =
-      std::make_unique<deploy::Deployments>(*pinaco->model, pinaco->world, *pinaco->access);
+      std::make_unique<deploy::Deployments>(*pinaco->model, *pinaco->access, options.deployments);
   nbd::ServerOptions nbd;
   nbd.address = config.address;
   nbd.port = static_cast<std::uint16_t>(config.nbd_port);

@@ -45,6 +45,7 @@ struct Pinaco {
 struct RunOptions {
   std::string data_folder;
   work::WorkerOptions work = {};
+  deploy::Options deployments = {};
   std::string program = "/proc/self/exe";  // that supervises guests
   bool in_memory = false;                  // forgets rows at the end; for tests
   // Called as soon as the first credentials exist, for what is shown once must not be lost to a

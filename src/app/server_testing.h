@@ -43,7 +43,8 @@ struct Told {
 
 class WholeServer {
  public:
-  explicit WholeServer(const std::function<void(Config&)>& adjust = nullptr) {
+  explicit WholeServer(const std::function<void(Config&)>& adjust = nullptr,
+                       deploy::Options deployments = {}) {
     folder_ = testing::TempDir() + "pinaco-server-XXXXXX";
     EXPECT_NE(mkdtemp(folder_.data()), nullptr);
     Config config = default_config(folder_);
@@ -54,6 +55,7 @@ class WholeServer {
     auto started = app::start(config,
                               {.data_folder = folder_,
                                .work = {.pause = Milliseconds(20), .purge_after = Seconds(0)},
+                               .deployments = deployments,
                                .in_memory = true},
                               clock_, system_random());
     CHECK(started);

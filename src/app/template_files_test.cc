@@ -37,7 +37,7 @@ Json& place_in(Json& json, std::string_view path) {
   Json* at = &json;
   for (const auto word : split(path, '.')) {
     const auto index = parse_int(word, 0, 1000);
-    at = index ? &at->as_array().at(static_cast<std::size_t>(*index)) : &at->as_object()[word];
+    at = index ? &at->as_array().at(static_cast<std::size_t>(*index)) : &at->as_object().at(word);
   }
   return *at;
 }
@@ -107,6 +107,7 @@ TEST_P(TemplateFile, IsDeployedAndOnceMoreAndFailsWell) {
     EXPECT_FALSE(to_text(record).contains("correct horse")) << "a secret is shown";
   }
   const auto what_if = server_.must("POST", path("whole", "/whatIf"), body(text)).body;
+  EXPECT_FALSE(find_path(what_if, "properties.changes")->as_array().empty());
   for (const auto& change : find_path(what_if, "properties.changes")->as_array()) {
     const auto type = string_at(change, "changeType");
     if (type == "Ignore" || string_at(file_, "again") == "any") continue;
@@ -132,10 +133,36 @@ TEST_P(TemplateFile, IsDeployedAndOnceMoreAndFailsWell) {
                 to_text(error).contains(fmt::format("\"{}\"", string_at(broken, "code"))))
         << where << "\n"
         << to_pretty(record);
+    EXPECT_FALSE(string_at(broken, "says").empty()) << where;
     EXPECT_TRUE(to_text(error).contains(string_at(broken, "says")))
         << where << " does not say " << string_at(broken, "says") << "\n"
         << to_pretty(record);
   }
+}
+
+// With room for one deployment, one in one in one still ends: each level has room of its own.
+TEST(NestedDeployments, DoNotWaitForThemselves) {
+  deploy::Options options;
+  options.running = 1;
+  WholeServer server(nullptr, options);
+  const auto group = server.scope() + "/resourceGroups/rg";
+  server.must("PUT", group + api, Json{{"location", "westeurope"}});
+  Json text{{"$schema", "x"}, {"contentVersion", "1.0.0.0"}, {"resources", JsonArray()}};
+  for (const char* name : {"third", "second", "first"}) {
+    const Json inside{{"type", "Microsoft.Resources/deployments"},
+                      {"apiVersion", "2021-04-01"},
+                      {"name", name},
+                      {"properties", {{"mode", "Incremental"}, {"template", text}}}};
+    set_path(text, "resources", JsonArray({inside}));
+  }
+  const auto whole = group + "/providers/Microsoft.Resources/deployments/whole" + api;
+  server.must("PUT", whole, Json{{"properties", {{"mode", "Incremental"}, {"template", text}}}});
+  const auto patience = system_clock().steady() + Seconds(30);
+  std::string state;
+  while (state != "Succeeded" && state != "Failed" && system_clock().steady() < patience) {
+    state = server.must("GET", whole).text("properties.provisioningState");
+  }
+  EXPECT_EQ(state, "Succeeded");
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, TemplateFile, testing::ValuesIn(template_files()),

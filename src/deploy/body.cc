@@ -197,7 +197,7 @@ Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const
   wanted.given = wanted.plan->kept_parameters();
   record.providers = providers_of(*wanted.plan);
   record.dependencies = dependencies_of(*wanted.plan);
-  TRY(preflight(call, wanted));
+  TRY(preflight(wanted));
   return wanted;
 }
 
@@ -256,7 +256,7 @@ std::optional<Error> trouble_with(const templates::Planned& planned) {
 
 }  // namespace
 
-Result<> preflight(const provider::Call&, const Wanted& wanted) {
+Result<> preflight(const Wanted& wanted) {
   std::vector<Error> troubles;
   for (const auto& planned : wanted.plan->plan()) {
     if (!planned.wanted || planned.existing) continue;

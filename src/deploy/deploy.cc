@@ -55,11 +55,9 @@ Error still_active(const Listed& record) {
 
 Result<> keep_few(model::Change& change, const Place& place) {
   const auto all = TRY(list_records(change, place));
-  auto left = all.size();
-  for (auto oldest = all.rbegin(); oldest != all.rend() && left >= kept_max; ++oldest) {
-    if (!has_ended(oldest->state)) continue;
-    --left;
-    return erase_record(change, place, oldest->name);  // one goes, as one comes
+  if (all.size() < kept_max) return {};
+  for (auto oldest = all.rbegin(); oldest != all.rend(); ++oldest) {
+    if (has_ended(oldest->state)) return erase_record(change, place, oldest->name);
   }
   return {};
 }
@@ -71,7 +69,7 @@ Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
   const auto place = place_of(record.tenant, record.scope);
   bool existed = false;
   std::optional<Record> same;
-  TRY(engine.model().change(place.shard, [&](model::Change& change) -> Result<> {
+  const auto done = engine.model().change(place.shard, [&](model::Change& change) -> Result<> {
     same.reset();
     const auto old = TRY(find_listed(change, place, record.name));
     existed = old.has_value();
@@ -102,11 +100,16 @@ Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
     TRY(put_record(change, place, record));
     TRY(put_part(change, place, record.name, Part::text, wanted.text));
     TRY(put_part(change, place, record.name, Part::given, wanted.given));
-    return change.put_fact("deploying/" + record.run, JsonObject{{"tenant", record.tenant},
-                                                                 {"scope", record.scope},
-                                                                 {"name", record.name},
-                                                                 {"depth", record.depth}});
-  }));
+    return change.put_fact(pending_fact(record.run), JsonObject{{"tenant", record.tenant},
+                                                                {"scope", record.scope},
+                                                                {"name", record.name},
+                                                                {"depth", record.depth}});
+  });
+  if (!done) {
+    // Perhaps it is there all the same; one that is not is forgotten when it is looked for.
+    if (done.error().kind == Kind::unavailable) engine.take(record);
+    return fail(done.error());
+  }
   if (same) return Outcome{.status = 200, .body = show(*same), .deployment = same->run};
   engine.take(record);
   return Outcome{.status = existed ? 200 : 201, .body = show(record), .deployment = record.run};
@@ -179,9 +182,8 @@ Result<Outcome> list(Engine& engine, const Call& call, const Asked& asked) {
 }
 
 Result<Outcome> get(Engine& engine, const Call& call, const Asked& asked) {
-  return Outcome {
-    .body = show(TRY(find(engine, call, asked)).record)
-  };
+  const auto found = TRY(find(engine, call, asked));
+  return Outcome{.body = show(found.record)};
 }
 
 Result<Outcome> head(Engine& engine, const Call& call, const Asked& asked) {
@@ -298,9 +300,8 @@ constexpr TableRow table[] = {
 
 }  // namespace
 
-Deployments::Deployments(model::Model& model, const provider::World& world,
-                         const access::Access& access, Options options)
-    : engine_(std::make_unique<Engine>(model, world, access, options)) {}
+Deployments::Deployments(model::Model& model, const access::Access& access, Options options)
+    : engine_(std::make_unique<Engine>(model, access, options)) {}
 Deployments::~Deployments() = default;
 
 Result<> Deployments::start(Dispatch dispatch) {

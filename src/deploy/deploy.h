@@ -5,8 +5,8 @@
 // subscriptions, management groups and tenants. A deployment is a few facts in its scope's shard
 // (records.h); a thread goes over those that run, sends what may go next on lanes, and follows the
 // long operations that answers begin. Each step may be repeated: a server that starts again sends
-// what had no answer once more. Threads: everything from any thread. Lifetime: Model, World and
-// Access outlive it; what it sends goes through `dispatch`. Limits below. Errors: ARM's codes;
+// what had no answer once more. Threads: everything from any thread. Lifetime: Model and Access
+// outlive it; what it sends goes through `dispatch`. Limits below. Errors: ARM's codes;
 // what fails later stands in the deployment.
 #pragma once
 
@@ -25,7 +25,6 @@
 
 namespace pinaco::deploy {
 
-inline constexpr std::size_t running_max = 100;   // at once and of a level; more wait their turn
 inline constexpr int nesting_max = 5;             // deployments in deployments
 inline constexpr std::size_t waiting_max = 2000;  // then a PUT is answered 429
 inline constexpr std::size_t kept_max = 800;      // of a scope; the oldest that ended go
@@ -46,7 +45,8 @@ struct Request {
 using Dispatch = std::function<Result<provider::Outcome>(const Request& request)>;
 
 struct Options {
-  std::size_t lanes = 8;                        // requests at once
+  std::size_t lanes = 8;      // requests at once
+  std::size_t running = 100;  // deployments at once, of each level of nesting; more wait
   Milliseconds look_every = Milliseconds(100);  // after operations under way
   Milliseconds retry_after = Seconds(2);        // what is busy is sent again
   int attempts_max = 60;
@@ -57,8 +57,7 @@ struct Asked;
 
 class Deployments {
  public:
-  Deployments(model::Model& model, const provider::World& world, const access::Access& access,
-              Options options = {});
+  Deployments(model::Model& model, const access::Access& access, Options options = {});
   ~Deployments();
 
   // Before the first answer(). Takes up what a former process left.

@@ -13,7 +13,6 @@
 namespace pinaco::deploy {
 namespace {
 
-constexpr std::string_view pending_prefix = "deploying/";
 constexpr std::size_t sending_max = 16;  // of one deployment at once
 constexpr std::size_t removal_lanes = 4;
 constexpr auto groups_kept_for = std::chrono::hours(24);
@@ -25,9 +24,8 @@ bool is_terminal(Progress progress) {
 
 }  // namespace
 
-Engine::Engine(model::Model& model, const provider::World& world, const access::Access& access,
-               Options options)
-    : model_(model), world_(world), access_(access), options_(options) {}
+Engine::Engine(model::Model& model, const access::Access& access, Options options)
+    : model_(model), access_(access), options_(options) {}
 
 Engine::~Engine() {
   stop();
@@ -49,8 +47,10 @@ Result<> Engine::start(Dispatch dispatch) {
       return {};
     }));
   }
-  lanes_ = std::make_unique<os::Lanes>(options_.lanes, running_max * sending_max);
-  removals_ = std::make_unique<os::Lanes>(removal_lanes, running_max);
+  // A run of each level has room for all that it sends at once.
+  const auto runs_max = options_.running * (nesting_max + 1);
+  lanes_ = std::make_unique<os::Lanes>(options_.lanes, runs_max * sending_max);
+  removals_ = std::make_unique<os::Lanes>(removal_lanes, options_.running);
   thread_ = std::thread([this] { go(); });
   return {};
 }
@@ -88,8 +88,11 @@ Result<> Engine::check_room() const {
 void Engine::take(const Record& record) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back(
-        {.tenant = record.tenant, .scope = record.scope, .name = record.name, .run = record.run});
+    waiting_.push_back({.tenant = record.tenant,
+                        .scope = record.scope,
+                        .name = record.name,
+                        .run = record.run,
+                        .depth = record.depth});
     moved_ = true;
   }
   changed_.notify_all();
@@ -126,7 +129,7 @@ void Engine::go() {
 bool Engine::has_room(int depth) const {
   const auto here =
       std::ranges::count_if(runs_, [&](const auto& run) { return run->record.depth == depth; });
-  return static_cast<std::size_t>(here) < running_max;
+  return static_cast<std::size_t>(here) < options_.running;
 }
 
 void Engine::take_up_waiting() {
@@ -141,7 +144,7 @@ void Engine::take_up_waiting() {
       const std::lock_guard lock(mutex_);
       next = waiting_.front();
       waiting_.pop_front();
-      if (!has_room(next.depth)) {
+      if (!has_room(next.depth) || model_.clock().steady() < next.not_before) {
         waiting_.push_back(std::move(next));
         continue;
       }
@@ -160,6 +163,7 @@ void Engine::take_up_waiting() {
     if (run && *run != nullptr) {
       runs_.push_back(std::move(*run));
     } else if (!dropped) {
+      next.not_before = model_.clock().steady() + options_.retry_after;
       waiting_.push_back(std::move(next));
     }
   }
@@ -182,7 +186,7 @@ Result<std::shared_ptr<Engine::Run>> Engine::open(const Waiting& waiting) {
   }));
   if (!record || record->run != waiting.run || has_ended(record->state)) {
     TRY(model_.change(run->place.shard, [&](model::Change& change) -> Result<> {
-      return change.erase_fact(std::string(pending_prefix) + waiting.run);
+      return change.erase_fact(pending_fact(waiting.run));
     }));
     return std::shared_ptr<Run>();
   }
@@ -221,7 +225,7 @@ Result<std::shared_ptr<Engine::Run>> Engine::open(const Waiting& waiting) {
 Result<> Engine::drop(const Waiting& waiting, const Error& error) {
   const auto place = place_of(waiting.tenant, waiting.scope);
   return model_.change(place.shard, [&](model::Change& change) -> Result<> {
-    TRY(change.erase_fact(std::string(pending_prefix) + waiting.run));
+    TRY(change.erase_fact(pending_fact(waiting.run)));
     auto record = TRY(find_record(change, place, waiting.name));
     if (!record || record->run != waiting.run || has_ended(record->state)) return {};
     record->state = State::failed;
@@ -249,7 +253,7 @@ bool Engine::may_begin(Run& run, std::size_t index) const {
 void Engine::advance(const std::shared_ptr<Run>& run) {
   {
     const std::lock_guard lock(mutex_);
-    if (run->over || run->finishing) return;
+    if (run->over || run->finishing || model_.clock().steady() < run->rests_until) return;
   }
   const auto now = model_.clock().steady();
   if (now - run->followed >= options_.look_every) {
@@ -316,7 +320,7 @@ Result<> Engine::keep_steps(Run& run) {
   const auto kept = model_.change(run.place.shard, [&](model::Change& change) -> Result<> {
     const auto listed = TRY(find_listed(change, run.place, run.record.name));
     gone = !listed || listed->run != run.record.run;
-    if (gone) return change.erase_fact(std::string(pending_prefix) + run.record.run);
+    if (gone) return change.erase_fact(pending_fact(run.record.run));
     cancel = listed->cancel;
     if (listed->state == State::accepted) {
       auto record = TRY(find_record(change, run.place, run.record.name));
@@ -326,7 +330,10 @@ Result<> Engine::keep_steps(Run& run) {
     return put_steps(change, run.place, run.record.name, steps);
   });
   const std::lock_guard lock(mutex_);
-  if (!kept) run.changed = true;
+  if (!kept) {
+    run.changed = true;
+    run.rests_until = model_.clock().steady() + options_.retry_after;
+  }
   if (gone) run.over = true;
   if (cancel) run.cancel = true;
   return kept;

@@ -22,8 +22,7 @@ namespace pinaco::deploy {
 
 class Engine {
  public:
-  Engine(model::Model& model, const provider::World& world, const access::Access& access,
-         Options options);
+  Engine(model::Model& model, const access::Access& access, Options options);
   ~Engine();
 
   Result<> start(Dispatch dispatch);
@@ -31,7 +30,6 @@ class Engine {
   void drain();
 
   model::Model& model() const { return model_; }
-  const provider::World& world() const { return world_; }
   const access::Access& access() const { return access_; }
   const Dispatch& dispatch() const { return dispatch_; }
 
@@ -52,9 +50,10 @@ class Engine {
     std::vector<Step> steps;
     std::vector<SteadyTime> not_before;
     std::vector<int> attempts;
-    SteadyTime followed = {};  // when operations were last looked at
-    std::size_t sending = 0;   // on lanes now
-    bool changed = true;       // since the steps were written
+    SteadyTime followed = {};     // when operations were last looked at
+    SteadyTime rests_until = {};  // after something of it could not be kept
+    std::size_t sending = 0;      // on lanes now
+    bool changed = true;          // since the steps were written
     bool finishing = false;
     bool over = false;
     bool cancel = false;
@@ -62,6 +61,7 @@ class Engine {
   struct Waiting {
     std::string tenant, scope, name, run;
     int depth = 0;
+    SteadyTime not_before = {};
   };
 
   void go();  // the thread
@@ -85,7 +85,6 @@ class Engine {
   bool must_stop(const Run& run) const;
 
   model::Model& model_;
-  const provider::World& world_;
   const access::Access& access_;
   const Options options_;
   Dispatch dispatch_;

@@ -114,7 +114,8 @@ void Engine::finish(Run& run) {
     if (ended) {
       run.over = true;
     } else {
-      run.finishing = false;  // again at the next look
+      run.finishing = false;  // once more in a while: a full disk may have room by then
+      run.rests_until = model_.clock().steady() + options_.retry_after;
     }
     moved_ = true;
   }
@@ -128,7 +129,7 @@ Result<> Engine::end(Run& run, State state, Json outputs, Json error) {
     steps = run.steps;
   }
   return model_.change(run.place.shard, [&](model::Change& change) -> Result<> {
-    TRY(change.erase_fact("deploying/" + run.record.run));
+    TRY(change.erase_fact(pending_fact(run.record.run)));
     auto record = TRY(find_record(change, run.place, run.record.name));
     if (!record || record->run != run.record.run) return {};
     record->state = state;

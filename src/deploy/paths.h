@@ -25,7 +25,7 @@ struct Wanted {
 };
 Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const Asked& asked);
 // Types and api-versions that this server does not have: InvalidTemplateDeployment.
-Result<> preflight(const provider::Call& call, const Wanted& wanted);
+Result<> preflight(const Wanted& wanted);
 
 // finish.cc: what mode Complete deletes of a group, children first.
 Result<std::vector<arm::ResourceId>> others_in(const model::View& view,

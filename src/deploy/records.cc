@@ -22,10 +22,10 @@ Enum named(const std::string_view (&names)[count], std::string_view name) {
 }
 
 std::int64_t micros(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+  return time.time_since_epoch().count();
 }
 WallTime from_micros(std::int64_t count) {
-  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds(count)));
+  return WallTime(std::chrono::microseconds(count));
 }
 
 std::string text_at(const Json& json, std::string_view path) {
@@ -231,6 +231,10 @@ std::string Place::fact(std::string_view name) const {
 }
 std::string Place::parts(std::string_view name) const {
   return fmt::format("{}deployment-part/{}/", prefix, to_lower(name));
+}
+
+std::string pending_fact(std::string_view run) {
+  return std::string(pending_prefix) + std::string(run);
 }
 
 Place place_of(std::string_view tenant, std::string_view scope) {

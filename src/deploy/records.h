@@ -86,6 +86,9 @@ Place place_of(std::string_view tenant, std::string_view scope);
 // Of "<scope>/providers/Microsoft.Resources/deployments/<name>", with the name.
 std::pair<Place, std::string> place_of_id(std::string_view tenant, std::string_view id);
 
+inline constexpr std::string_view pending_prefix = "deploying/";
+std::string pending_fact(std::string_view run);
+
 // What lists need.
 struct Listed {
   std::string name;

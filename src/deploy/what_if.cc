@@ -101,10 +101,6 @@ void compare(const Json& before, const Json& after, JsonArray& delta, int depth)
   compare_at("", before, after, delta, depth);
 }
 
-bool is_text_of(const Json& json, std::string_view text) {
-  return iequals(json.is_string() ? std::string_view(json.get_string()) : "", text);
-}
-
 }  // namespace
 
 Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, const Asked& asked) {
@@ -136,15 +132,9 @@ Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, co
     if (there && before->is_object()) {
       auto comparable = *body;
       // "East US" and "eastus" are one location.
-      const auto location = string_at(comparable, "location");
-      if (!location.empty()) {
-        set_path(comparable, "location", arm::normalize_location(location));
-        const Json* old = find_path(*before, "location");
-        if (old != nullptr &&
-            is_text_of(Json(arm::normalize_location(string_at(*before, "location"))),
-                       string_at(comparable, "location"))) {
-          erase_path(comparable, "location");
-        }
+      if (arm::normalize_location(string_at(comparable, "location")) ==
+          arm::normalize_location(string_at(*before, "location"))) {
+        erase_path(comparable, "location");
       }
       compare(*before, comparable, delta, 0);
     }

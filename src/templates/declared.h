@@ -16,6 +16,5 @@ std::string type_shown(std::string_view type);
 bool is_type(std::string_view type);
 bool is_secure(std::string_view type);
 bool is_of_type(const Json& value, std::string_view type);
-std::string_view token_name(const Json& value);  // "Integer": JSON's types as ARM names them
 
 }  // namespace pinaco::templates

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "templates/declared.h"
+#include "templates/errors.h"
 #include "templates/words.h"
 
 namespace pinaco::templates {
@@ -63,27 +64,6 @@ bool is_of_type(const Json& value, std::string_view type) {
   if (iequals(type, "bool")) return value.is_bool();
   if (iequals(type, "array")) return value.is_array();
   return value.is_object();
-}
-
-std::string_view token_name(const Json& value) {
-  switch (value.kind()) {
-    case boost::json::kind::null:
-      return "Null";
-    case boost::json::kind::bool_:
-      return "Boolean";
-    case boost::json::kind::int64:
-    case boost::json::kind::uint64:
-      return "Integer";
-    case boost::json::kind::double_:
-      return "Float";
-    case boost::json::kind::string:
-      return "String";
-    case boost::json::kind::array:
-      return "Array";
-    case boost::json::kind::object:
-      return "Object";
-  }
-  return "Undefined";
 }
 
 Result<> Template::take_parameters(const Json& given) {
@@ -183,7 +163,7 @@ Result<> Template::check_value(std::string_view name, const JsonObject& declared
     return fail(bad_template(
         fmt::format("Template parameter '{}' JToken type is not valid. Expected '{}'. Actual '{}'. "
                     "Please see https://aka.ms/resource-manager-parameter-files for usage details.",
-                    name, type_shown(type), token_name(value)),
+                    name, type_shown(type), type_name(value)),
         path));
   }
   const auto refuse = [&](std::string_view what) -> Result<> {

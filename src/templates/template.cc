@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "templates/declared.h"
+#include "templates/errors.h"
 #include "templates/template_scope.h"
 #include "templates/words.h"
 
@@ -178,7 +179,7 @@ Result<Json> Template::outputs(Runtime* runtime) {
                             "The template output '{}' is not valid: Template output JToken type is "
                             "not valid. Expected '{}'. Actual '{}'. Please see "
                             "https://aka.ms/arm-template/#outputs for usage details.",
-                            name, type_shown(type->get_string()), token_name(shown["value"])),
+                            name, type_shown(type->get_string()), type_name(shown["value"])),
                         .code = "InvalidTemplateOutput",
                         .target = path});
     }

@@ -11,7 +11,7 @@ random_disk "$work/disk" 1 1
 "$pinaco" push "$work/disk" --gallery g --definition d --version 1.0.0 2>>"$work/client.log"
 ask PUT $deployment "$(jq '{properties: {mode: "Incremental", template, parameters}}' \
   "$top/test/templates/21_two_hundred.json")"
-for pause in 0.3 0.5 0.5 0.8; do
+for pause in 0.1 0.2 0.3 0.5; do
   sleep $pause
   [[ $(state) != Succeeded ]] || break
   stop_server KILL
@@ -27,6 +27,7 @@ for type in galleries disks snapshots; do
     select(.name | test("^[gds][0-9]+$"))] | length'
   [[ $(jq "$made" "$work/answer") == 66 ]] || fail "$type: $(cat "$work/answer")"
 done
+((kills > 0)) || fail "it was done before it could be killed"
 stop_server
 ! grep -q quite-unlikely-text "$data"/pinaco.db* || fail "the secret is still in the database"
 echo "$kills kills, and 198 resources as the template has them"
