@@ -24,23 +24,46 @@ std::string GuestFolders::path_of(const std::string& id, std::string_view name) 
   return fmt::format("{}/{}/{}", folder_, id, name);
 }
 
-std::shared_ptr<std::timed_mutex> GuestFolders::turn_of(const std::string& id) {
+std::shared_ptr<GuestFolders::Gate> GuestFolders::gate_of(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  auto& known = turns_[id];
-  if (auto turn = known.lock()) return turn;
-  std::erase_if(turns_,
+  auto& known = gates_[id];
+  if (auto gate = known.lock()) return gate;
+  std::erase_if(gates_,
                 [&](const auto& each) { return each.first != id && each.second.expired(); });
-  auto turn = std::make_shared<std::timed_mutex>();
-  turns_[id] = turn;
-  return turn;
+  auto gate = std::make_shared<Gate>();
+  gates_[id] = gate;
+  return gate;
+}
+
+GuestFolders::Turn GuestFolders::wait_turn(const std::string& id) {
+  auto gate = gate_of(id);
+  {
+    std::unique_lock lock(gate->mutex);
+    gate->left.wait(lock, [&] { return !gate->taken; });
+    gate->taken = true;
+  }
+  return Turn(std::move(gate));
 }
 
 Result<GuestFolders::Turn> GuestFolders::take_turn(const std::string& id) {
-  auto of = turn_of(id);
-  std::unique_lock held(*of, moment);
-  if (held.owns_lock()) return Turn{.of = std::move(of), .held = std::move(held)};
-  return fail(Kind::unavailable,
-              fmt::format("The guest {} is busy: its disks may be on their way. Ask again.", id));
+  auto gate = gate_of(id);
+  {
+    std::unique_lock lock(gate->mutex);
+    if (!gate->left.wait_for(lock, moment, [&] { return !gate->taken; })) {
+      return fail(
+          Kind::unavailable,
+          fmt::format("The guest {} is busy: its disks may be on their way. Ask again.", id));
+    }
+    gate->taken = true;
+  }
+  return Turn(std::move(gate));
+}
+
+GuestFolders::Turn::~Turn() {
+  if (!gate_) return;  // moved away
+  const std::lock_guard lock(gate_->mutex);
+  gate_->taken = false;
+  gate_->left.notify_one();
 }
 
 Result<bool> GuestFolders::lives(const std::string& id) {

@@ -101,8 +101,7 @@ class LibvirtHypervisor final : public Hypervisor {
   auto with(const std::string& id, const Call& call)
       -> decltype(call(std::declval<LibvirtGuest&>())) {
     TRY(check_id(id));
-    const auto turn = folders_.turn_of(id);
-    const std::lock_guard lock(*turn);
+    const auto turn = folders_.wait_turn(id);
     return with_turn(id, call);
   }
   template <typename Call>
@@ -172,8 +171,7 @@ Result<HostHere*> LibvirtHypervisor::host_of(const Placed& placed) {
 }
 
 Result<bool> LibvirtHypervisor::power_on_what_lives(const std::string& id) {
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   if (!TRY(folders_.lives(id))) return false;
   const auto placed = TRY(placement_.get(id));
   auto* here = TRY(host_of(placed));
@@ -189,8 +187,7 @@ Result<> LibvirtHypervisor::start(const Machine& machine) {
   TRY(admission_.enter(machine.id));
   auto started = [&]() -> Result<> {
     if (TRY(power_on_what_lives(machine.id))) return {};
-    const auto turn = folders_.turn_of(machine.id);
-    const std::lock_guard lock(*turn);
+    const auto turn = folders_.wait_turn(machine.id);
     return launch(machine);
   }();
   admission_.started(machine.id, started.has_value());
@@ -256,8 +253,7 @@ Result<> LibvirtHypervisor::power_off_there(const Placed& placed) {
 
 Result<> LibvirtHypervisor::power_off(const std::string& id, Milliseconds grace) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   if (!TRY(folders_.lives(id))) {
     if (const auto placed = TRY(placement_.find(id))) return power_off_there(*placed);
   }
@@ -316,8 +312,7 @@ std::vector<std::string> LibvirtHypervisor::list() {
 
 Result<> LibvirtHypervisor::end(const std::string& id, Milliseconds grace) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   return settle(id, grace);
 }
 
@@ -347,8 +342,7 @@ Result<> LibvirtHypervisor::change(const std::string& id, const guest::Facts& fa
 
 Result<> LibvirtHypervisor::remove(const std::string& id) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   TRY(settle(id, Milliseconds(0)));
   return os::remove_folder(folders_.folder_of(id));
 }

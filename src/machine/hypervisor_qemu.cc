@@ -75,8 +75,7 @@ class QemuHypervisor final : public Hypervisor {
   template <typename Call>
   auto with(const std::string& id, const Call& call) -> decltype(call(std::declval<Remote&>())) {
     TRY(check_id(id));
-    const auto turn = folders_.turn_of(id);
-    const std::lock_guard lock(*turn);
+    const auto turn = folders_.wait_turn(id);
     TRY(folders_.check_lives(id));
     auto remote = TRY(Remote::connect(folder_of(id), options_.stopped));
     return call(remote);
@@ -94,8 +93,7 @@ bool QemuHypervisor::is_up(const std::string& id) {
 }
 
 Result<bool> QemuHypervisor::power_on_what_lives(const std::string& id) {
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   if (!TRY(folders_.lives(id))) return false;
   auto remote = TRY(Remote::connect(folder_of(id), options_.stopped));
   if (TRY(remote.state()) == State::stopped) TRY(remote.power_on());
@@ -110,8 +108,7 @@ Result<> QemuHypervisor::start(const Machine& machine) {
   TRY(admission_.enter(machine.id));
   auto started = [&]() -> Result<> {
     if (TRY(power_on_what_lives(machine.id))) return {};
-    const auto turn = folders_.turn_of(machine.id);
-    const std::lock_guard lock(*turn);
+    const auto turn = folders_.wait_turn(machine.id);
     return launch(machine, accelerator);
   }();
   admission_.started(machine.id, started.has_value());
@@ -127,8 +124,7 @@ Result<> QemuHypervisor::launch(const Machine& machine, Accelerator accelerator)
 
 Result<Status> QemuHypervisor::status(const std::string& id) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   Status status;
   if (TRY(folders_.lives(id))) {
     auto remote = Remote::connect(folder_of(id), options_.stopped);
@@ -165,8 +161,7 @@ std::vector<std::string> QemuHypervisor::list() {
 
 Result<> QemuHypervisor::end(const std::string& id, Milliseconds grace) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   TRY(refuse_if_placed(folder_of(id)));
   return end_now(id, grace);
 }
@@ -189,16 +184,14 @@ Result<> QemuHypervisor::end_now(const std::string& id, Milliseconds grace) {
 
 Result<> QemuHypervisor::change(const std::string& id, const guest::Facts& facts) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   TRY(folders_.check_lives(id));
   return folders_.tell(id, JsonObject{{"do", "change"}, {"facts", guest::to_json(facts)}});
 }
 
 Result<> QemuHypervisor::remove(const std::string& id) {
   TRY(check_id(id));
-  const auto turn = folders_.turn_of(id);
-  const std::lock_guard lock(*turn);
+  const auto turn = folders_.wait_turn(id);
   TRY(refuse_if_placed(folder_of(id)));
   TRY(end_now(id, Milliseconds(0)));
   return os::remove_folder(folder_of(id));

@@ -1,7 +1,6 @@
 #!/bin/bash
-# The life of a golden image with real guests: a machine of an image as Azure has them; changed,
-# deprovisioned, generalized and captured; a scale set of three of that elsewhere, for somebody
-# else; and a machine of a specialized image of one of them, with its accounts.
+# The life of a golden image: a machine of an image as Azure has them, changed and captured; a scale
+# set of three of that elsewhere; a machine of a specialized image of one of those, accounts kept.
 . "$(dirname "$0")/../server.sh"
 . "$(dirname "$0")/../machine_steps.sh"
 timed "the image is there" azure_image "$work/azure.raw"
@@ -12,7 +11,8 @@ timed "push to two regions" "$pinaco" push "$work/azure.raw" --gallery g --defin
 network one westeurope
 machine one westeurope debian ann
 timed "one: provisioned" settle $machines/one
-timed "one: SSH" on one ann 'hostname; id -un; systemctl is-active walinuxagent' >"$work/out"
+timed "one: SSH" on one ann 'hostname; id -un; systemctl is-system-running --wait
+  systemctl is-active walinuxagent' >"$work/out"
 shows one ann active
 on one ann 'echo golden | sudo tee /srv/marker; sync; sudo waagent -deprovision+user -force'
 timed "one: deallocate" act one deallocate
