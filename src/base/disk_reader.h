@@ -28,6 +28,11 @@ class DiskReader {
   // Fills `into` with the disk's bytes from `offset` on. [offset, offset + into.size()) must lie
   // inside the disk, else invalid.
   virtual Result<> read(std::uint64_t offset, MutableBytes into) const = 0;
+  // As read(), but never waits, for threads that serve many: false, and `into` is unspecified, when
+  // the bytes are not in memory.
+  virtual Result<bool> read_now(std::uint64_t /*offset*/, MutableBytes /*into*/) const {
+    return false;
+  }
   // Covers [offset, offset + length) in order, without gaps or overlaps; neighbours may have the
   // same kind. Never empty unless length is 0.
   virtual Result<std::vector<Extent>> extents(std::uint64_t offset, std::uint64_t length) const = 0;

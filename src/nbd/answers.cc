@@ -138,13 +138,35 @@ void Session::read_failed(Pending& pending, const Error& error, std::size_t rese
 
 void Session::run_piece(Pending& pending, std::uint64_t offset, std::uint32_t length) {
   if (ended_) return;
-  const bool whole = !negotiated_.structured || pending.request.flags == command_flag_df;
   auto reply = pending.failed ? fail(Kind::corrupt, "another piece failed")
-               : whole        ? read_whole(pending.request)
-                              : read_structured(pending.request, offset, length);
+                              : read_piece(pending, offset, length, Reading::waiting);
   if (!reply) return read_failed(pending, reply.error(), length);
-  reply->reserved_bytes = length;
-  outbox_.put(std::move(*reply), pending);
+  (*reply)->reserved_bytes = length;
+  outbox_.put(std::move(**reply), pending);
+}
+
+// A request of one piece, if its bytes are in memory.
+bool Session::answer_now(Pending& pending) {
+  const Request& request = pending.request;
+  auto reply = read_piece(pending, request.offset, request.length, Reading::now);
+  if (!reply || !*reply) return false;  // who waits for it tells of the error
+  (*reply)->reserved_bytes = request.length;
+  outbox_.put(std::move(**reply), pending);
+  return true;
+}
+
+Result<std::optional<Reply>> Session::read_piece(const Pending& pending, std::uint64_t offset,
+                                                 std::uint32_t length, Reading reading) const {
+  const bool whole = !negotiated_.structured || pending.request.flags == command_flag_df;
+  return whole ? read_whole(pending.request, reading)
+               : read_structured(pending.request, offset, length, reading);
+}
+
+// False: not in memory.
+Result<bool> Session::read_disk(std::uint64_t offset, MutableBytes into, Reading reading) const {
+  if (reading == Reading::now) return disk().read_now(offset, into);
+  TRY(disk().read(offset, into));
+  return true;
 }
 
 void Session::run_status(Pending& pending) {
@@ -155,7 +177,7 @@ void Session::run_status(Pending& pending) {
   outbox_.put(std::move(*reply), pending);
 }
 
-Result<Reply> Session::read_whole(const Request& request) const {
+Result<std::optional<Reply>> Session::read_whole(const Request& request, Reading reading) const {
   ReplyBuilder builder(32, request.length);
   if (negotiated_.structured) {
     builder.chunk(Chunk::offset_data, request.cookie, 8 + std::size_t{request.length});
@@ -163,12 +185,12 @@ Result<Reply> Session::read_whole(const Request& request) const {
   } else {
     builder.simple(WireError::none, request.cookie);
   }
-  TRY(disk().read(request.offset, builder.data(request.length)));
+  if (!TRY(read_disk(request.offset, builder.data(request.length), reading))) return std::nullopt;
   return builder.finish();
 }
 
-Result<Reply> Session::read_structured(const Request& request, std::uint64_t offset,
-                                       std::uint32_t length) const {
+Result<std::optional<Reply>> Session::read_structured(const Request& request, std::uint64_t offset,
+                                                      std::uint32_t length, Reading reading) const {
   const auto parts = segments(disk(), offset, length);
   std::uint64_t data_bytes = 0;
   for (const auto& part : parts) data_bytes += part.zero ? 0 : part.length;
@@ -181,7 +203,7 @@ Result<Reply> Session::read_structured(const Request& request, std::uint64_t off
     } else {
       builder.chunk(Chunk::offset_data, request.cookie, 8 + part.length);
       builder.number(part.offset);
-      TRY(disk().read(part.offset, builder.data(part.length)));
+      if (!TRY(read_disk(part.offset, builder.data(part.length), reading))) return std::nullopt;
     }
   }
   return builder.finish();
@@ -229,33 +251,22 @@ Result<Reply> Session::block_status(const Request& request) const {
   return builder.finish();
 }
 
-// A read that is too big for one buffer, for a client without structured replies: sent in order
-// while nothing else is in flight. Once the reply has begun, an error can only end the connection.
-Result<> Session::stream(Pending& pending) {
+// Once the reply has begun, an error can only end the connection.
+void Session::run_stream_piece(Pending& pending, std::uint64_t offset, std::uint32_t length) {
+  if (ended_) return;
   const Request& request = pending.request;
-  const auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(piece_bytes_max);
-  const auto end = request.offset + request.length;
-  for (auto at = request.offset; at < end;) {
-    const auto length = std::min<std::uint64_t>(piece_bytes_max, end - at);
-    const MutableBytes piece(buffer.get(), length);
-    const auto read = disk().read(at, piece);
-    if (!read && at == request.offset) {
-      read_failed(pending, read.error(), 0);
-      return {};
-    }
-    TRY(Result<>(read));
-    if (at == request.offset) {
-      ReplyBuilder builder(simple_reply_size_bytes, 0);
-      builder.simple(WireError::none, request.cookie);
-      const auto head = builder.finish();
-      TRY(socket_.write_all(head.heads, common_.write_stall));
-    }
-    TRY(socket_.write_all(piece, common_.write_stall));
-    negotiated_.entry->bytes_sent += length;
-    at += length;
+  const bool first = offset == request.offset;
+  ReplyBuilder builder(simple_reply_size_bytes, length);
+  if (first) builder.simple(WireError::none, request.cookie);
+  const auto read = disk().read(offset, builder.data(length));
+  if (!read) {
+    if (!first) return end();
+    pending.pieces_left = 1;  // there will be no other
+    return read_failed(pending, read.error(), length);
   }
-  outbox_.put({}, pending);
-  return {};
+  auto reply = builder.finish();
+  reply.reserved_bytes = length;
+  outbox_.put(std::move(reply), pending);
 }
 
 }  // namespace pinaco::nbd

@@ -32,6 +32,13 @@ bool Outbox::is_down_to(std::size_t requests) {
   return false;
 }
 
+bool Outbox::has_no_pieces() {
+  std::lock_guard lock(mutex_);
+  if (bytes_ == 0) return true;
+  wants_room_ = true;
+  return false;
+}
+
 bool Outbox::is_alone() {
   std::lock_guard lock(mutex_);
   return requests_ == 1;
@@ -39,8 +46,7 @@ bool Outbox::is_alone() {
 
 Outbox::State Outbox::state() {
   std::lock_guard lock(mutex_);
-  return {
-      .idle = requests_ == 0, .blocked = blocked_, .broken = broken_, .progress_at = progress_at_};
+  return {.blocked = blocked_, .broken = broken_, .progress_at = progress_at_};
 }
 
 void Outbox::put(Reply reply, Pending& pending) {
@@ -89,7 +95,7 @@ void Outbox::send_queue(std::unique_lock<std::mutex>& lock) {
     if (sent.value_or(0) > 0) stalled_ = false;
     if (!sent) {
       broken_ = true;
-      waker_.wake();
+      wake_();
     } else if (front.parts.empty()) {
       if (bytes_sent_) *bytes_sent_ += front.disk_bytes;
       const Reply done = std::move(front);
@@ -99,7 +105,7 @@ void Outbox::send_queue(std::unique_lock<std::mutex>& lock) {
       blocked_ = true;
       if (!stalled_) progress_at_ = system_clock().steady();
       stalled_ = true;
-      waker_.wake();
+      wake_();
       break;
     }
   }
@@ -112,7 +118,7 @@ void Outbox::give_back(const Reply& reply) {
   if (reply.ends_request) --requests_;
   if (wants_room_) {
     wants_room_ = false;
-    waker_.wake();
+    wake_();
   }
 }
 

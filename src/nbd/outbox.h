@@ -1,14 +1,14 @@
 // The replies of one connection on their way out. Whoever brings a reply sends it at once if
-// nobody else is sending; nobody waits for the client except the connection's own thread, so a
-// client that does not read holds no lane.
+// nobody else is sending; nobody waits for the client, so one that does not read holds no thread.
 //
-// Threads: any may put; admit, flush and the rest belong to the connection's thread. Limits: what
+// Threads: any may put; admit, flush and the rest belong to the connection's loop. Limits: what
 // admit lets in: requests and bytes of buffers not yet sent. Errors: a broken connection is told
 // by state(); replies are dropped from then on.
 #pragma once
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -39,21 +39,24 @@ struct Reply {
 
 class Outbox {
  public:
-  Outbox(const os::Socket& socket, const os::Waker& waker) : socket_(socket), waker_(waker) {}
+  // `wake` from any thread: there is room again, or the connection is blocked or broken.
+  Outbox(const os::Socket& socket, std::function<void()> wake)
+      : socket_(socket), wake_(std::move(wake)) {}
 
-  // Takes room for a piece, or says no and wakes the thread when some was given back. A piece is
+  // Takes room for a piece, or says no and wakes the loop when some was given back. A piece is
   // always let in when there is no other.
   bool admit_piece(std::size_t bytes, std::size_t bytes_max);
   bool admit_request(std::size_t requests_max);
-  bool is_down_to(std::size_t requests);  // when not, the thread is woken at the next change
-  bool is_alone();                        // just one request in flight
+  // When not, the loop is woken at the next change.
+  bool is_down_to(std::size_t requests);
+  bool has_no_pieces();
+  bool is_alone();  // just one request in flight
 
   void put(Reply reply, Pending& pending);
   void flush();
   void drop_all();
 
   struct State {
-    bool idle = false;
     bool blocked = false;  // the socket had no room: flush again once it is writable
     bool broken = false;
     SteadyTime progress_at = {};  // of a blocked outbox: when bytes last went out
@@ -66,7 +69,7 @@ class Outbox {
   void give_back(const Reply& reply);
 
   const os::Socket& socket_;
-  const os::Waker& waker_;
+  const std::function<void()> wake_;
   std::atomic<std::uint64_t>* bytes_sent_ = nullptr;
   std::mutex mutex_;
   std::deque<Reply> queue_;

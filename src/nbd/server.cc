@@ -1,5 +1,6 @@
-// Listening, the limit on connections, revoking and stopping. A connection is one thread, which is
-// detached and counted: stop() waits until the count is zero.
+// Listening, the limit on connections, revoking and stopping. A connection negotiates in a thread
+// of its own, which is detached, and then belongs to one of a few loops. It is counted all the
+// time: stop() waits until the count is zero.
 #include "nbd/server.h"
 
 #include <fmt/format.h>
@@ -11,13 +12,14 @@
 #include <thread>
 
 #include "base/log.h"
+#include "nbd/loop.h"
 #include "nbd/session.h"
 
 namespace pinaco::nbd {
 namespace {
 
 constexpr std::size_t buffers_bytes_max = 256u << 20;  // shared out among the connections
-constexpr std::size_t allowance_bytes_max = 4u << 20;
+constexpr std::size_t loops_max = 16;
 constexpr std::size_t allowance_bytes_min = 64u << 10;  // one piece always fits
 
 struct Connection {
@@ -25,18 +27,20 @@ struct Connection {
   std::shared_ptr<Entry> entry = nullptr;  // nullptr while it negotiates
 };
 
-class ServerOnThreads final : public Server {
+class ServerOnLoops final : public Server {
  public:
-  ServerOnThreads(ServerOptions options, Limits limits, os::Listener listener)
+  ServerOnLoops(ServerOptions options, Limits limits, os::Listener listener,
+                std::vector<std::unique_ptr<Loop>> loops)
       : options_(std::move(options)),
         limits_(limits),
         port_(listener.port()),
         listener_(std::move(listener)),
-        common_(options_.lanes) {
+        common_(options_.lanes, options_.connections_max),
+        loops_(std::move(loops)) {
     common_.write_stall = limits_.write_stall;
     accepting_ = std::thread([this] { accept_all(); });
   }
-  ~ServerOnThreads() override { stop(); }
+  ~ServerOnLoops() override { stop(); }
 
   std::uint16_t port() const override { return port_; }
 
@@ -81,11 +85,6 @@ class ServerOnThreads final : public Server {
   }
 
   void start(os::Socket socket) {
-    auto waker = os::Waker::open();
-    if (!waker) {
-      LOG(warning, "nbd", "refused a connection: {}", waker.error().message);
-      return;
-    }
     std::unique_lock lock(mutex_);
     if (!make_room(lock)) {
       // Once for each time it fills up: whoever knocks again and again must not fill the log too.
@@ -95,12 +94,16 @@ class ServerOnThreads final : public Server {
       return;
     }
     const auto id = next_id_++;
-    auto session = std::make_shared<Session>(std::move(socket), std::move(*waker), common_);
+    Loop& loop = *loops_[id % loops_.size()];
+    auto session = std::make_shared<Session>(
+        std::move(socket), common_,
+        [&loop](const std::shared_ptr<Session>& woken) { loop.wake(woken); });
     connections_.emplace(id, Connection{.session = session});
     share_out();
     try {
-      std::thread([this, id, session = std::move(session)]() mutable {
-        run(id, *session);
+      std::thread([this, id, &loop, session = std::move(session)]() mutable {
+        if (open(id, *session)) return loop.add(std::move(session), [this, id] { forget(id); });
+        session->end();
         session = nullptr;
         forget(id);
       }).detach();
@@ -137,7 +140,8 @@ class ServerOnThreads final : public Server {
                                                       allowance_bytes_min, allowance_bytes_max);
   }
 
-  void run(std::uint64_t id, Session& session) {
+  // False when it is not to be served.
+  bool open(std::uint64_t id, Session& session) {
     const auto peer = session.socket().peer();
     auto chosen = [this, id](const std::shared_ptr<Entry>& entry) {
       std::lock_guard lock(mutex_);
@@ -148,13 +152,14 @@ class ServerOnThreads final : public Server {
         {.may_list = options_.list, .limit = limits_.handshake, .chosen = std::move(chosen)});
     if (!negotiated) {
       LOG(debug, "nbd", "{}: {}", peer, negotiated.error().message);
-      return session.end();
+      return false;
     }
     // revoke() marks the entry before it looks for connections: one of the two sees the other.
-    if (negotiated->entry->revoked) return session.end();
+    if (negotiated->entry->revoked) return false;
     const auto& may_open = negotiated->entry->export_.may_open;
-    if (may_open && !may_open()) return session.end();
-    session.serve(std::move(*negotiated));
+    if (may_open && !may_open()) return false;
+    session.begin(std::move(*negotiated));
+    return true;
   }
 
   void end_connections(const std::shared_ptr<Entry>& entry) {
@@ -170,6 +175,7 @@ class ServerOnThreads final : public Server {
   const std::uint16_t port_;
   std::optional<os::Listener> listener_;
   Common common_;
+  std::vector<std::unique_ptr<Loop>> loops_;
   std::mutex stopping_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -188,7 +194,11 @@ Result<std::unique_ptr<Server>> serve_within(ServerOptions options, Limits limit
   auto listener = options.unix_path.empty() ? os::Listener::tcp(options.address, options.port)
                                             : os::Listener::unix_path(options.unix_path);
   if (!listener) return std::unexpected(std::move(listener.error()));
-  return std::make_unique<ServerOnThreads>(std::move(options), limits, std::move(*listener));
+  std::vector<std::unique_ptr<Loop>> loops;
+  const auto count = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, loops_max);
+  while (loops.size() < count) loops.push_back(TRY(Loop::start()));
+  return std::make_unique<ServerOnLoops>(std::move(options), limits, std::move(*listener),
+                                         std::move(loops));
 }
 
 Result<std::unique_ptr<Server>> serve(ServerOptions options) {

@@ -1,6 +1,6 @@
-// One connection after its negotiation: the thread that takes requests apart and hands pieces to
-// the lanes. A single small request with nothing else in flight is served on this thread, which
-// saves two changes of thread; that is what a guest's boot mostly does.
+// Takes requests apart and hands pieces to the lanes. A read whose bytes are in memory is answered
+// at once when it is small or alone, which saves two changes of thread; that is what a guest's boot
+// mostly does.
 #include "nbd/session.h"
 
 #include <fmt/format.h>
@@ -10,22 +10,58 @@
 #include "base/log.h"
 
 namespace pinaco::nbd {
+namespace {
 
-void Session::serve(Negotiated negotiated) {
+constexpr std::uint32_t quick_bytes_max = 32u << 10;  // copying it costs less than another thread
+
+}  // namespace
+
+void Session::begin(Negotiated negotiated) {
   negotiated_ = std::move(negotiated);
   outbox_.count_into(negotiated_.entry->bytes_sent);
-  while (!ended_) {
-    const Next next = dispatch();
-    if (next == Next::over || !wait(next)) break;
+}
+
+Session::Wants Session::go_on(Ready ready) {
+  const Wants over = {.over = true};
+  // Both directions: whatever is still to be sent would reach nobody.
+  if (ready.ended) return over;
+  if (ready.writable) outbox_.flush();
+  if (ready.readable && next_ == Next::input && !receive()) return over;
+  next_ = dispatch();
+  if (next_ == Next::over) return over;
+  const auto state = outbox_.state();
+  if (state.broken) return over;
+  const auto give_up_at = state.progress_at + common_.write_stall;
+  if (state.blocked && give_up_at <= system_clock().steady()) {
+    LOG(info, "nbd", "dropped {}: it took no data for {} ms", socket_.peer(),
+        common_.write_stall.count());
+    return over;
   }
-  end();
+  return {.input = next_ == Next::input, .room = state.blocked, .give_up_at = give_up_at};
 }
 
 void Session::end() {
   ended_ = true;
   socket_.shut_down();
   outbox_.drop_all();
-  waker_.wake();
+  wake();
+}
+
+void Session::wake() {
+  if (!woken_.exchange(true)) wake_(shared_from_this());
+}
+
+// False when there will be no more.
+bool Session::receive() {
+  if (input_begin_ > 0) {
+    std::copy(input_.begin() + static_cast<std::ptrdiff_t>(input_begin_),
+              input_.begin() + static_cast<std::ptrdiff_t>(input_end_), input_.begin());
+    input_end_ -= std::exchange(input_begin_, 0);
+  }
+  const auto got = socket_.try_read(MutableBytes(input_).subspan(input_end_));
+  if (!got || *got == std::size_t{0}) return false;
+  input_end_ += got->value_or(0);
+  return true;
 }
 
 // Works on what was received until something is missing.
@@ -39,9 +75,7 @@ Session::Next Session::dispatch() {
         if (!start_status()) return Next::room;
         continue;
       case Doing::streaming:
-        if (!outbox_.is_down_to(1)) return Next::room;
-        if (!stream(*current_)) return Next::over;
-        finish_current();
+        if (!start_stream_piece()) return Next::room;
         continue;
       case Doing::refusing:
         if (!refuse_write()) return Next::input;
@@ -55,41 +89,6 @@ Session::Next Session::dispatch() {
     if (!take_request()) return Next::over;
   }
   return Next::over;
-}
-
-// Waits for what dispatch() misses and for room to send in; false when the connection is over.
-bool Session::wait(Next next) {
-  const auto state = outbox_.state();
-  if (state.broken) return false;
-  if (next == Next::input && input_begin_ > 0) {
-    std::copy(input_.begin() + static_cast<std::ptrdiff_t>(input_begin_),
-              input_.begin() + static_cast<std::ptrdiff_t>(input_end_), input_.begin());
-    input_end_ -= std::exchange(input_begin_, 0);
-  }
-  const MutableBytes room = MutableBytes(input_).subspan(input_end_);
-  if (next == Next::input && state.idle) {
-    const auto got = socket_.read_unlimited(room);
-    input_end_ += got.value_or(0);
-    return got.value_or(0) > 0;
-  }
-  Milliseconds left = std::chrono::hours(1);
-  if (state.blocked) {
-    const auto stalled = system_clock().steady() - state.progress_at;
-    left = common_.write_stall - std::chrono::floor<Milliseconds>(stalled);
-    if (left <= Milliseconds(0)) {
-      LOG(info, "nbd", "dropped {}: it took no data for {} ms", socket_.peer(),
-          common_.write_stall.count());
-      return false;
-    }
-  }
-  const auto ready = socket_.wait(next == Next::input, state.blocked, waker_, left);
-  if (!ready) return false;
-  if (ready->woken) waker_.clear();
-  if (ready->writable) outbox_.flush();
-  if (!ready->readable) return true;
-  const auto got = socket_.read_some(room, Milliseconds(0));
-  input_end_ += got.value_or(0);
-  return got.value_or(0) > 0;
 }
 
 void Session::take(std::shared_ptr<Pending> pending, Doing doing) {
@@ -164,14 +163,12 @@ bool Session::refuse_write() {
 void Session::start_read(std::shared_ptr<Pending> pending) {
   const Request& request = pending->request;
   const bool whole = !negotiated_.structured || request.flags == command_flag_df;
-  if (whole && request.length > piece_bytes_max) {
-    // In one chunk it would need a buffer of its size; the text allows to say no over 64 KiB.
-    if (negotiated_.structured) return reply_error(*pending, WireError::overflow);
-    return take(std::move(pending), Doing::streaming);
-  }
+  const bool long_whole = whole && request.length > piece_bytes_max;
+  // In one chunk it would need a buffer of its size; the text allows to say no over 64 KiB.
+  if (long_whole && negotiated_.structured) return reply_error(*pending, WireError::overflow);
   pending->pieces_left = (request.length + piece_bytes_max - 1) / piece_bytes_max;
   next_offset_ = request.offset;
-  take(std::move(pending), Doing::reading);
+  take(std::move(pending), long_whole ? Doing::streaming : Doing::reading);
 }
 
 bool Session::start_piece() {
@@ -179,17 +176,33 @@ bool Session::start_piece() {
   const auto length =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(end - next_offset_, piece_bytes_max));
   if (!outbox_.admit_piece(length, common_.allowance_bytes)) return false;
-  auto job = [pending = current_, offset = next_offset_, length](Session& self) {
-    self.run_piece(*pending, offset, length);
-  };
-  const bool only = length == current_->request.length;
+  const auto pending = current_;
+  const auto offset = next_offset_;
+  const bool only = length == pending->request.length;
   next_offset_ += length;
   if (next_offset_ == end) finish_current();
-  if (only && buffered() == 0 && outbox_.is_alone()) {
-    job(*this);
-  } else {
-    run(std::move(job));
+  const bool is_quick = length <= quick_bytes_max || (buffered() == 0 && outbox_.is_alone());
+  if (only && is_quick && answer_now(*pending)) return true;
+  run([pending, offset, length](Session& self) { self.run_piece(*pending, offset, length); });
+  return true;
+}
+
+// In order and one at a time: a read that is too big for one buffer, for a client that takes it in
+// one chunk only.
+bool Session::start_stream_piece() {
+  if (!outbox_.is_down_to(1) || !outbox_.has_no_pieces()) return false;
+  const auto end = current_->request.offset + current_->request.length;
+  if (next_offset_ == end || current_->failed) {
+    finish_current();
+    return true;
   }
+  const auto length =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(end - next_offset_, piece_bytes_max));
+  CHECK(outbox_.admit_piece(length, common_.allowance_bytes));
+  run([pending = current_, offset = next_offset_, length](Session& self) {
+    self.run_stream_piece(*pending, offset, length);
+  });
+  next_offset_ += length;
   return true;
 }
 

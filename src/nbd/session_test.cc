@@ -39,6 +39,57 @@ TEST(NbdSession, AnswersAQuickReadBeforeASlowOne) {
   EXPECT_EQ(second->cookie, 1u);
 }
 
+TEST(NbdSession, WhatIsInMemoryWaitsForNoLane) {
+  Gated gated({.lanes = 1});
+  gated.served.disk->set_now_before(Gated::gated_offset);
+  const auto slow = gated.served.open(false);
+  ASSERT_TRUE(slow.send(BareClient::request(Command::read, 1, Gated::gated_offset, 4096)));
+  ASSERT_TRUE(gated.gate.wait_for(1));
+  for (const bool structured : {false, true}) {
+    const auto quick = gated.served.open(structured);
+    ASSERT_TRUE(quick.send(BareClient::request(Command::read, 2, 8192, 100'000)));
+    if (structured) {
+      const auto chunk = quick.chunk();
+      ASSERT_TRUE(chunk);
+      EXPECT_EQ(chunk->cookie, 2u);
+    } else {
+      ASSERT_TRUE(quick.simple_reply());
+      const auto bytes = quick.receive(100'000);
+      ASSERT_TRUE(bytes);
+      EXPECT_EQ(std::memcmp(bytes->data(), gated.served.disk->bytes().data() + 8192, 100'000), 0);
+    }
+  }
+  gated.gate.open();
+  EXPECT_TRUE(slow.simple_reply());
+}
+
+// Without structured replies a long read is one reply, which cannot take back its "no error".
+TEST(NbdSession, ALongReadFailsAtItsBeginningOrEndsTheConnection) {
+  const Served served;
+  std::atomic<std::uint64_t> bad = 0;
+  served.disk->set_before_read([&](std::uint64_t offset, std::size_t) -> Result<> {
+    if (offset == bad) return fail(Kind::corrupt, "rotten");
+    return {};
+  });
+  const auto client = served.open(false);
+  const auto request = BareClient::request(Command::read, 1, 0, 1u << 20);
+  ASSERT_TRUE(client.send(request));
+  const auto failed = client.simple_reply();
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->error, WireError::io);
+  bad = ~std::uint64_t{0};
+  ASSERT_TRUE(client.send(request));
+  ASSERT_EQ(client.simple_reply().value().error, WireError::none);
+  const auto bytes = client.receive(1u << 20);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(std::memcmp(bytes->data(), served.disk->bytes().data(), 1u << 20), 0);
+  bad = 512u << 10;
+  ASSERT_TRUE(client.send(request));
+  ASSERT_EQ(client.simple_reply().value().error, WireError::none);
+  EXPECT_FALSE(client.receive(1u << 20));
+  served.expect_still_serving();
+}
+
 TEST(NbdSession, HasAtMost16RequestsInFlight) {
   Gated gated({.lanes = 40});
   const auto client = gated.served.open(false);

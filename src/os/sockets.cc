@@ -194,6 +194,15 @@ Result<std::size_t> Socket::read_unlimited(MutableBytes into) const {
   }
 }
 
+Result<std::optional<std::size_t>> Socket::try_read(MutableBytes into) const {
+  while (true) {
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), MSG_DONTWAIT);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
+    if (errno != EINTR) return broken("reading from a socket", errno);
+  }
+}
+
 Result<std::size_t> Socket::try_write(std::span<const ByteView> parts) const {
   constexpr std::size_t parts_max = 64;
   iovec vectors[parts_max];
@@ -213,22 +222,6 @@ Result<std::size_t> Socket::try_write(std::span<const ByteView> parts) const {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};
     return broken("writing to a socket", errno);
   }
-}
-
-Result<Socket::Ready> Socket::wait(bool readable, bool writable, const Waker& waker,
-                                   Milliseconds timeout) const {
-  const short events = static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-  // A descriptor of -1 is skipped: a hang-up must not end a wait that is only for the waker.
-  pollfd both[2] = {{.fd = waker.descriptor(), .events = POLLIN, .revents = 0},
-                    {.fd = events == 0 ? -1 : descriptor_, .events = events, .revents = 0}};
-  const auto time = std::clamp<std::int64_t>(timeout.count(), 0, 24 * 3600 * 1000);
-  if (::poll(both, 2, static_cast<int>(time)) < 0 && errno != EINTR) {
-    return std::unexpected(system_error("waiting for a socket", errno));
-  }
-  const bool broken_off = (both[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
-  return Ready{.readable = readable && ((both[1].revents & POLLIN) != 0 || broken_off),
-               .writable = writable && ((both[1].revents & POLLOUT) != 0 || broken_off),
-               .woken = both[0].revents != 0};
 }
 
 Result<SocketPair> socket_pair() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,15 +55,10 @@ class Socket {
   Result<bool> wait_readable(Milliseconds timeout) const;  // false when the time is over
   // Waits without a limit, until bytes, the end, or shut_down: for connections that may be idle.
   Result<std::size_t> read_unlimited(MutableBytes into) const;
+  // Never waits: how many bytes came, 0 at the end, nothing when there are none yet.
+  Result<std::optional<std::size_t>> try_read(MutableBytes into) const;
   // Never waits: how many bytes were taken, 0 when there was no room. At most 64 parts are used.
   Result<std::size_t> try_write(std::span<const ByteView> parts) const;
-  struct Ready {
-    bool readable = false;
-    bool writable = false;
-    bool woken = false;
-  };
-  // Waits for what is wanted, or for the waker; nothing is set when the time is over.
-  Result<Ready> wait(bool readable, bool writable, const Waker& waker, Milliseconds timeout) const;
   void shut_down() const;
   std::string peer() const;  // "127.0.0.1:4711", "unix"
 

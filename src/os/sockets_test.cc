@@ -118,16 +118,24 @@ TEST(Sockets, TryWriteNeverWaits) {
     sent = *result;
   }
   EXPECT_GT(total, 0u);
-  const auto waker = Waker::open();
-  ASSERT_TRUE(waker);
-  const auto full = pair.near.wait(false, true, *waker, Milliseconds(1));
-  ASSERT_TRUE(full);
-  EXPECT_FALSE(full->writable);
-  waker->wake();
-  const auto woken = pair.near.wait(true, true, *waker, patience);
-  ASSERT_TRUE(woken);
-  EXPECT_TRUE(woken->woken);
-  EXPECT_FALSE(woken->readable || woken->writable);
+}
+
+TEST(Sockets, TryReadNeverWaits) {
+  Pair pair;
+  Bytes into(4);
+  const auto nothing = pair.near.try_read(into);
+  ASSERT_TRUE(nothing);
+  EXPECT_FALSE(*nothing);
+  ASSERT_TRUE(pair.far.write_all(Bytes(3), patience));
+  ASSERT_TRUE(pair.near.wait_readable(patience));
+  const auto some = pair.near.try_read(into);
+  ASSERT_TRUE(some && *some);
+  EXPECT_EQ(**some, 3u);
+  pair.far.shut_down();
+  ASSERT_TRUE(pair.near.wait_readable(patience));
+  const auto end = pair.near.try_read(into);
+  ASSERT_TRUE(end && *end);
+  EXPECT_EQ(**end, 0u);
 }
 
 TEST(Sockets, ConnectFailsWhereNobodyListens) {

@@ -11,10 +11,23 @@ FrameCache::FrameCache(std::uint64_t bytes_max)
     : shard_bytes_max_(static_cast<std::size_t>(bytes_max) / std::tuple_size_v<decltype(shards_)>) {
 }
 
+// The high bits: the low ones choose the bucket inside.
+FrameCache::Shard& FrameCache::shard_of(const FrameKey& key) {
+  return shards_[(Hash()(key) >> 40) % shards_.size()];
+}
+
+FrameBytes FrameCache::find(const FrameKey& key) {
+  Shard& shard = shard_of(key);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(key);
+  if (found == shard.entries.end() || !found->second->bytes) return nullptr;
+  shard.order.splice(shard.order.begin(), shard.order, found->second);
+  return found->second->bytes;
+}
+
 Result<FrameBytes> FrameCache::get(const FrameKey& key,
                                    const std::function<Result<Bytes>()>& load) {
-  // The high bits: the low ones choose the bucket inside.
-  Shard& shard = shards_[(Hash()(key) >> 40) % shards_.size()];
+  Shard& shard = shard_of(key);
   std::unique_lock lock(shard.mutex);
   for (;;) {
     const auto found = shard.entries.find(key);

@@ -30,6 +30,7 @@ class FrameCache {
  public:
   explicit FrameCache(std::uint64_t bytes_max);
   Result<FrameBytes> get(const FrameKey& key, const std::function<Result<Bytes>()>& load);
+  FrameBytes find(const FrameKey& key);  // nullptr when it is not here, or is being loaded
 
  private:
   struct Hash {
@@ -48,6 +49,7 @@ class FrameCache {
     std::unordered_map<FrameKey, std::list<Entry>::iterator, Hash> entries;
     std::size_t bytes = 0;
   };
+  Shard& shard_of(const FrameKey& key);
   void evict(Shard& shard) const;
 
   std::array<Shard, 16> shards_;

@@ -18,12 +18,16 @@ class StoredDisk final : public DiskReader {
 
   std::uint64_t size_bytes() const override { return manifest_->size_bytes(); }
   Result<> read(std::uint64_t offset, MutableBytes into) const override;
+  Result<bool> read_now(std::uint64_t offset, MutableBytes into) const override;
   Result<std::vector<Extent>> extents(std::uint64_t offset, std::uint64_t length) const override;
 
  private:
   Result<> check_range(std::uint64_t offset, std::uint64_t length) const;
-  Result<> read_run(const Run& run, std::uint64_t skip_bytes, MutableBytes into,
-                    std::uint64_t offset) const;
+  enum class Reading { now, waiting };
+  // False when it should be read now and is not in memory.
+  Result<bool> read(std::uint64_t offset, MutableBytes into, Reading reading) const;
+  Result<bool> read_run(const Run& run, std::uint64_t skip_bytes, MutableBytes into,
+                        std::uint64_t offset, Reading reading) const;
   Result<Bytes> load_frame(const FrameKey& key, std::uint64_t offset, std::uint64_t length) const;
 
   const std::shared_ptr<const Manifest> manifest_;
@@ -41,6 +45,15 @@ Result<> StoredDisk::check_range(std::uint64_t offset, std::uint64_t length) con
 }
 
 Result<> StoredDisk::read(std::uint64_t offset, MutableBytes into) const {
+  TRY(read(offset, into, Reading::waiting));
+  return {};
+}
+
+Result<bool> StoredDisk::read_now(std::uint64_t offset, MutableBytes into) const {
+  return read(offset, into, Reading::now);
+}
+
+Result<bool> StoredDisk::read(std::uint64_t offset, MutableBytes into, Reading reading) const {
   TRY(check_range(offset, into.size()));
   while (!into.empty()) {
     const auto segment = TRY(manifest_->segment(offset / segment_bytes));
@@ -49,18 +62,18 @@ Result<> StoredDisk::read(std::uint64_t offset, MutableBytes into) const {
     const std::uint64_t skip = in_segment - run.first * block_bytes;
     const auto length = static_cast<std::size_t>(
         std::min<std::uint64_t>(into.size(), run.count * block_bytes - skip));
-    TRY(read_run(run, skip, into.first(length), offset));
+    if (!TRY(read_run(run, skip, into.first(length), offset, reading))) return false;
     into = into.subspan(length);
     offset += length;
   }
-  return {};
+  return true;
 }
 
-Result<> StoredDisk::read_run(const Run& run, std::uint64_t skip_bytes, MutableBytes into,
-                              std::uint64_t offset) const {
+Result<bool> StoredDisk::read_run(const Run& run, std::uint64_t skip_bytes, MutableBytes into,
+                                  std::uint64_t offset, Reading reading) const {
   if (run.line == no_pack) {
     std::memset(into.data(), 0, into.size());
-    return {};
+    return true;
   }
   const Digest& pack = manifest_->lines()[run.line].pack;
   std::uint64_t at = run.slot * block_bytes + skip_bytes;  // as if all frames were full
@@ -71,7 +84,10 @@ Result<> StoredDisk::read_run(const Run& run, std::uint64_t skip_bytes, MutableB
         static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), frame_bytes_max - in_frame));
     // By reference: the function object is made for every read and should need no memory.
     const auto load = [&] { return load_frame(key, offset, length); };
-    const auto frame = TRY(sources_.front()->frames().get(key, std::cref(load)));
+    auto& frames = sources_.front()->frames();
+    const auto frame =
+        reading == Reading::now ? frames.find(key) : TRY(frames.get(key, std::cref(load)));
+    if (!frame) return false;
     if (in_frame + length > frame->size()) {
       return fail(Kind::corrupt, fmt::format("Bytes {} to {} of the disk: pack {} has no such "
                                              "blocks.",
@@ -82,7 +98,7 @@ Result<> StoredDisk::read_run(const Run& run, std::uint64_t skip_bytes, MutableB
     at += length;
     offset += length;
   }
-  return {};
+  return true;
 }
 
 Result<Bytes> StoredDisk::load_frame(const FrameKey& key, std::uint64_t offset,

@@ -33,7 +33,11 @@ TEST_F(RegionTest, ReadsAtAnyOffsetAndSaysWhereItIsZero) {
     const std::uint64_t offset = random->below(disk.size_bytes());
     Bytes into(random->below(std::min<std::uint64_t>(300'000, disk.size_bytes() - offset + 1)));
     ASSERT_TRUE(good(stored->read(offset, into)));
-    ASSERT_TRUE(std::ranges::equal(into, ByteView(disk.bytes()).subspan(offset, into.size())));
+    const auto expected = ByteView(disk.bytes()).subspan(offset, into.size());
+    ASSERT_TRUE(std::ranges::equal(into, expected));
+    std::ranges::fill(into, std::uint8_t{0x55});
+    ASSERT_EQ(stored->read_now(offset, into), true);  // it was just read
+    ASSERT_TRUE(std::ranges::equal(into, expected));
     if (into.empty()) continue;
     const auto extents = stored->extents(offset, into.size());
     ASSERT_TRUE(good(extents));
@@ -49,6 +53,17 @@ TEST_F(RegionTest, ReadsAtAnyOffsetAndSaysWhereItIsZero) {
   Bytes into(4096);
   EXPECT_EQ(stored->read(disk.size_bytes() - 4095, into).error().kind, Kind::invalid);
   EXPECT_EQ(stored->extents(0, disk.size_bytes() + 1).error().kind, Kind::invalid);
+}
+
+TEST_F(RegionTest, WhatWasNotReadYetIsNotAtHand) {
+  const auto here = region("home");
+  const MemoryDisk disk(made_up_disk(5, 12 << 20), false);
+  const auto stored = *here->open_disk(here->write(disk, {})->manifest);
+  Bytes into(8192);
+  EXPECT_EQ(stored->read_now(1 << 20, into), false);
+  ASSERT_TRUE(good(stored->read(1 << 20, into)));
+  EXPECT_EQ(stored->read_now(1 << 20, into), true);
+  EXPECT_EQ(stored->read_now(disk.size_bytes(), into).error().kind, Kind::invalid);
 }
 
 TEST_F(RegionTest, TheImageDigestDependsOnlyOnTheBytes) {

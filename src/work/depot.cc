@@ -17,17 +17,17 @@ class LongerDisk final : public DiskReader {
   std::uint64_t size_bytes() const override { return size_bytes_; }
 
   Result<> read(std::uint64_t offset, MutableBytes into) const override {
-    if (offset > size_bytes_ || into.size() > size_bytes_ - offset) {
-      return fail(Kind::invalid, "The range lies outside the disk.");
-    }
-    const std::uint64_t stored = stored_->size_bytes();
-    const std::size_t part =
-        offset >= stored
-            ? 0
-            : static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), stored - offset));
-    if (part != 0) TRY(stored_->read(offset, into.first(part)));
-    std::ranges::fill(into.subspan(part), std::uint8_t{0});
+    const auto stored = TRY(stored_part(offset, into));
+    if (!stored.empty()) TRY(stored_->read(offset, stored));
+    std::ranges::fill(into.subspan(stored.size()), std::uint8_t{0});
     return {};
+  }
+
+  Result<bool> read_now(std::uint64_t offset, MutableBytes into) const override {
+    const auto stored = TRY(stored_part(offset, into));
+    if (!stored.empty() && !TRY(stored_->read_now(offset, stored))) return false;
+    std::ranges::fill(into.subspan(stored.size()), std::uint8_t{0});
+    return true;
   }
 
   Result<std::vector<Extent>> extents(std::uint64_t offset, std::uint64_t length) const override {
@@ -44,6 +44,17 @@ class LongerDisk final : public DiskReader {
   }
 
  private:
+  // What of `into` the stored disk fills.
+  Result<MutableBytes> stored_part(std::uint64_t offset, MutableBytes into) const {
+    if (offset > size_bytes_ || into.size() > size_bytes_ - offset) {
+      return fail(Kind::invalid, "The range lies outside the disk.");
+    }
+    const std::uint64_t stored = stored_->size_bytes();
+    if (offset >= stored) return into.first(0);
+    return into.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), stored - offset)));
+  }
+
   std::shared_ptr<DiskReader> stored_;
   std::uint64_t size_bytes_;
 };
