@@ -28,6 +28,7 @@ std::optional<Bytes> from_base64(std::string_view text);     // padded
 std::optional<Bytes> from_base64url(std::string_view text);  // unpadded; strict
 std::string percent_encode(std::string_view text);           // all but RFC 3986's unreserved
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
+std::string markup_escape(std::string_view text);  // XML and HTML: as text or as a quoted value
 
 // The whole text as a number in [low, high]; nullopt otherwise. No sign but '-', no spaces.
 std::optional<std::int64_t> parse_int(std::string_view text, std::int64_t low, std::int64_t high);

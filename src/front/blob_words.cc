@@ -28,29 +28,6 @@ Error blob_error(Kind kind, std::string code, std::string message) {
   return arm::error(kind, std::move(code), std::move(message));
 }
 
-std::string xml_escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 bool is_xml_text(std::string_view text) {
   if (!is_utf8(text)) return false;
   for (const char c : text) {
@@ -76,7 +53,7 @@ Error auth_failed(std::string why) {
 http::Reply xml_error(const Error& error) {
   http::Reply reply{.status = blob_status(error)};
   const auto code = arm::error_code(error);
-  const auto message = xml_escape(error.message);
+  const auto message = markup_escape(error.message);
   reply.headers.add("x-ms-error-code", code);
   reply.headers.add("Content-Type", "application/xml");
   if (reply.status == 503) reply.headers.add("Retry-After", "1");

@@ -17,7 +17,6 @@ Error auth_failed(std::string why);
 http::Reply xml_error(const Error& error);
 // As it is told to a client: what has no code is of our own files and their places, for the log.
 Error told_error(const Error& error);
-std::string xml_escape(std::string_view text);
 // UTF-8 without the characters that no XML can have.
 bool is_xml_text(std::string_view text);
 std::string digest_text(const char* algorithm, ByteView bytes);  // base64

@@ -53,7 +53,7 @@ std::string metadata_xml(const Json& metadata) {
     const std::string name(each.key());
     xml += fmt::format(
         "<{}>{}</{}>", name,
-        xml_escape(each.value().is_string() ? std::string_view(each.value().get_string())
+        markup_escape(each.value().is_string() ? std::string_view(each.value().get_string())
                                             : std::string_view()),
         name);
   }
@@ -63,13 +63,13 @@ std::string metadata_xml(const Json& metadata) {
 std::string head_xml(const Page& page) {
   std::string xml = fmt::format(
       "<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"{}\"",
-      xml_escape(page.service));
+      markup_escape(page.service));
   if (!page.container.empty()) {
-    xml += fmt::format(" ContainerName=\"{}\"", xml_escape(page.container));
+    xml += fmt::format(" ContainerName=\"{}\"", markup_escape(page.container));
   }
   xml += ">";
   const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) xml += fmt::format("<{}>{}</{}>", name, xml_escape(value), name);
+    if (!value.empty()) xml += fmt::format("<{}>{}</{}>", name, markup_escape(value), name);
   };
   add("Prefix", page.prefix);
   add("Marker", page.marker);
@@ -79,19 +79,19 @@ std::string head_xml(const Page& page) {
 }
 
 http::Reply list_reply(std::string xml, const std::string& next) {
-  xml += fmt::format("<NextMarker>{}</NextMarker></EnumerationResults>", xml_escape(next));
+  xml += fmt::format("<NextMarker>{}</NextMarker></EnumerationResults>", markup_escape(next));
   http::Reply reply{.body = std::move(xml)};
   reply.headers.add("Content-Type", "application/xml");
   return reply;
 }
 
 std::string blob_xml(const blob::Blob& row, bool with_metadata) {
-  const auto content = [&](const char* name) { return xml_escape(string_at(row.content, name)); };
+  const auto content = [&](const char* name) { return markup_escape(string_at(row.content, name)); };
   std::string xml = fmt::format(
       "<Blob><Name>{}</Name><Properties><Creation-Time>{}</Creation-Time><Last-Modified>{}"
       "</Last-Modified><Etag>{}</Etag><Content-Length>{}</Content-Length><Content-Type>{}"
       "</Content-Type>",
-      xml_escape(row.name), blob::to_http_date(row.created), blob::to_http_date(row.modified),
+      markup_escape(row.name), blob::to_http_date(row.created), blob::to_http_date(row.modified),
       row.etag, row.size_bytes, content("Content-Type"));
   for (const char* name : {"Content-Encoding", "Content-Language", "Content-MD5", "Cache-Control",
                            "Content-Disposition"}) {
@@ -280,7 +280,7 @@ http::Reply blobs_xml(const Page& page, const std::vector<blob::Blob>& rows) {
       xml += blob_xml(row, page.with_metadata);
     } else {
       folder = row.name.substr(0, cut + page.delimiter.size());
-      xml += fmt::format("<BlobPrefix><Name>{}</Name></BlobPrefix>", xml_escape(folder));
+      xml += fmt::format("<BlobPrefix><Name>{}</Name></BlobPrefix>", markup_escape(folder));
     }
   }
   return list_reply(xml + "</Blobs>", next);

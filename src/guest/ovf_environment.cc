@@ -27,7 +27,7 @@ Result<> check_new(const Facts& facts) {
 }
 
 std::string element(std::string_view name, std::string_view text) {
-  return fmt::format("<wa:{0}>{1}</wa:{0}>", name, xml_escape(text));
+  return fmt::format("<wa:{0}>{1}</wa:{0}>", name, markup_escape(text));
 }
 
 std::string path_of(const SshKey& key, const Facts& facts) {

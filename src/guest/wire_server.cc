@@ -31,7 +31,7 @@ std::string container_of(const Facts& facts) {
 
 std::string role_of(const Facts& facts) {
   return fmt::format("{}._{}", facts.id,
-                     xml_escape(facts.computer_name.empty() ? facts.name : facts.computer_name));
+                     markup_escape(facts.computer_name.empty() ? facts.name : facts.computer_name));
 }
 
 std::string goal_state(const Facts& facts) {

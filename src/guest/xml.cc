@@ -7,25 +7,11 @@
 namespace pinaco::guest {
 namespace {
 
-constexpr std::pair<std::string_view, char> entities[] = {
-    {"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}};
+constexpr std::pair<std::string_view, char> entities[] = {{"&amp;", '&'},   {"&lt;", '<'},
+                                                          {"&gt;", '>'},    {"&quot;", '"'},
+                                                          {"&apos;", '\''}, {"&#39;", '\''}};
 
 }  // namespace
-
-std::string xml_escape(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  for (const char c : text) {
-    bool escaped = false;
-    for (const auto& [entity, meaning] : entities) {
-      if (c != meaning) continue;
-      result += entity;
-      escaped = true;
-    }
-    if (!escaped) result += c;
-  }
-  return result;
-}
 
 std::string xml_unescape(std::string_view text) {
   std::string result;

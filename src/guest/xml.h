@@ -1,4 +1,4 @@
-// Text inside XML, there and back. Pure.
+// The small XML documents that agents send. Pure.
 #pragma once
 
 #include <string>
@@ -6,8 +6,7 @@
 
 namespace pinaco::guest {
 
-std::string xml_escape(std::string_view text);
-// The five named entities; anything else stays as it is.
+// The five named entities, and what markup_escape() writes; anything else stays as it is.
 std::string xml_unescape(std::string_view text);
 // What stands in the first "<name>…</name>"; "" when there is none. Enough
 // for the small documents that agents send.

@@ -15,60 +15,34 @@ constexpr std::string_view style =
 
 }  // namespace
 
-std::string escape_html(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      case '\'':
-        safe += "&#39;";
-        break;
-      default:
-        safe += c;
-    }
-  }
-  return safe;
-}
-
 http::Reply page_reply(int status, const Page& page) {
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>"
       "<style>{1}</style></head>\n<body><h1>{0}</h1>\n",
-      escape_html(page.title), style);
-  if (!page.text.empty()) html += fmt::format("<p>{}</p>\n", escape_html(page.text));
+      markup_escape(page.title), style);
+  if (!page.text.empty()) html += fmt::format("<p>{}</p>\n", markup_escape(page.text));
   if (!page.problem.empty()) {
-    html += fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", escape_html(page.problem));
+    html += fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", markup_escape(page.problem));
   }
   if (!page.action.empty()) {
-    html += fmt::format("<form method=\"post\" action=\"{}\">\n", escape_html(page.action));
+    html += fmt::format("<form method=\"post\" action=\"{}\">\n", markup_escape(page.action));
     for (const auto& [name, value] : page.hidden) {
-      html += fmt::format("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape_html(name),
-                          escape_html(value));
+      html += fmt::format("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", markup_escape(name),
+                          markup_escape(value));
     }
     for (const auto& [name, label] : page.inputs) {
       html += fmt::format("<label>{}<input name=\"{}\" type=\"{}\" autocomplete=\"{}\"></label>\n",
-                          escape_html(label), escape_html(name),
+                          markup_escape(label), markup_escape(name),
                           name == "password" ? "password" : "text",
                           name == "password"   ? "current-password"
                           : name == "username" ? "username"
                                                : "off");
     }
     for (const Button& button : page.buttons) {
-      html += button.name.empty() ? fmt::format("<button>{}</button>\n", escape_html(button.text))
+      html += button.name.empty() ? fmt::format("<button>{}</button>\n", markup_escape(button.text))
                                   : fmt::format("<button name=\"{}\" value=\"{}\">{}</button>\n",
-                                                escape_html(button.name), escape_html(button.value),
-                                                escape_html(button.text));
+                                                markup_escape(button.name), markup_escape(button.value),
+                                                markup_escape(button.text));
     }
     html += "</form>\n";
   }

@@ -11,7 +11,6 @@
 
 namespace pinaco::identity {
 
-std::string escape_html(std::string_view text);  // fit for text and for quoted values
 
 struct Field {
   std::string name;

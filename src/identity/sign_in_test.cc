@@ -150,7 +150,7 @@ TEST_F(SignInPagesTest, ThePageHasNoScriptAndCannotBeFramed) {
 }
 
 TEST_F(SignInPagesTest, EscapesWhatOthersWrote) {
-  EXPECT_EQ(escape_html("<a b='c' d=\"e\">&"), "&lt;a b=&#39;c&#39; d=&quot;e&quot;&gt;&amp;");
+  EXPECT_EQ(markup_escape("<a b='c' d=\"e\">&"), "&lt;a b=&#39;c&#39; d=&quot;e&quot;&gt;&amp;");
   const auto page = send("GET", authorize("https://evil.example/<script>alert(1)</script>"));
   EXPECT_EQ(page.status, 400);
   EXPECT_EQ(page.body.find("<script"), std::string::npos);

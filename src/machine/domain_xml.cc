@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "machine/description.h"
 #include "machine/uri.h"
 
@@ -11,32 +12,6 @@ namespace pinaco::machine {
 namespace {
 
 constexpr int drive_number = 64;  // after the 64 places of data disks
-
-std::string escape(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '\'':
-        safe += "&apos;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += c;
-    }
-  }
-  return safe;
-}
 
 // sda, sdb, … sdz, sdaa, …
 std::string scsi_name(int number) {
@@ -53,12 +28,12 @@ std::string base_xml(const Disk& disk) {
   const auto address = parse_export_uri(disk.base_uri).value_or(ExportAddress());
   const auto host =
       address.host.empty()
-          ? fmt::format("<host transport='unix' socket='{}'/>", escape(address.socket_path))
-          : fmt::format("<host name='{}' port='{}'/>", escape(address.host), address.port);
+          ? fmt::format("<host transport='unix' socket='{}'/>", markup_escape(address.socket_path))
+          : fmt::format("<host name='{}' port='{}'/>", markup_escape(address.host), address.port);
   return fmt::format(
       "<backingStore type='network'><format type='raw'/><source protocol='nbd' name='{}'>{}"
       "</source><backingStore/></backingStore>",
-      escape(address.name), host);
+      markup_escape(address.name), host);
 }
 
 // Every level is said, so that nothing inside a file chooses what is below it.
@@ -69,11 +44,11 @@ std::string chain_xml(const Disk& disk, const DomainParts& parts) {
     if (there == parts.paths.end()) continue;
     below = fmt::format(
         "<backingStore type='file'><format type='qcow2'/><source file='{}'/>{}</backingStore>",
-        escape(there->second), below);
+        markup_escape(there->second), below);
   }
   const auto top = parts.paths.find(disk.overlay_path);
   return fmt::format("<source file='{}'/>{}",
-                     escape(top == parts.paths.end() ? std::string() : top->second), below);
+                     markup_escape(top == parts.paths.end() ? std::string() : top->second), below);
 }
 
 std::string processor_xml(const DomainParts& parts) {
@@ -101,7 +76,7 @@ std::string firmware_xml(bool uefi) {
 }
 
 std::string argument(std::string_view value) {
-  return fmt::format("<qemu:arg value='{}'/>", escape(value));
+  return fmt::format("<qemu:arg value='{}'/>", markup_escape(value));
 }
 
 std::string card_xml(const Machine& machine, const DomainParts& parts) {
@@ -151,7 +126,7 @@ std::string disc_drive_xml(const std::string& path) {
       "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>{}"
       "<target dev='{}' bus='scsi'/><readonly/>"
       "<address type='drive' controller='0' bus='0' target='1' unit='0'/></disk>",
-      path.empty() ? std::string() : fmt::format("<source file='{}'/>", escape(path)),
+      path.empty() ? std::string() : fmt::format("<source file='{}'/>", markup_escape(path)),
       scsi_name(drive_number));
 }
 
@@ -162,7 +137,7 @@ std::string domain_xml(const Machine& machine, const DomainParts& parts) {
   devices += fmt::format(
       "<serial type='tcp'><source mode='connect' host='{}' service='{}'/><protocol type='raw'/>"
       "<target port='0'/></serial>",
-      escape(parts.server), parts.console_port);
+      markup_escape(parts.server), parts.console_port);
   devices +=
       "<video><model type='vga'/></video><memballoon model='none'/><panic model='isa'/>"
       "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>";
@@ -180,9 +155,9 @@ std::string domain_xml(const Machine& machine, const DomainParts& parts) {
       "on_crash>"
       "<devices>{}</devices>{}</domain>",
       parts.kvm ? "kvm" : "qemu", machine.id, machine.id,
-      escape(machine.facts.name.empty() ? machine.id : machine.facts.name), machine.memory_mib,
-      machine.cpus, firmware_xml(machine.uefi), machine.id, processor_xml(parts),
-      features_xml(machine, parts), devices, card_xml(machine, parts));
+      markup_escape(machine.facts.name.empty() ? machine.id : machine.facts.name),
+      machine.memory_mib, machine.cpus, firmware_xml(machine.uefi), machine.id,
+      processor_xml(parts), features_xml(machine, parts), devices, card_xml(machine, parts));
 }
 
 std::string freeze_xml(const std::string& live_xml, const std::vector<Disk>& disks,
@@ -194,7 +169,7 @@ std::string freeze_xml(const std::string& live_xml, const std::vector<Disk>& dis
                               : fmt::format(
                                     "<disk name='{}' snapshot='external' type='file'>"
                                     "<driver type='qcow2'/><source file='{}'/></disk>",
-                                    target_of(disk.slot), escape(path));
+                                    target_of(disk.slot), markup_escape(path));
   }
   return fmt::format("<domainsnapshot><disks>{}</disks></domainsnapshot>", list);
 }

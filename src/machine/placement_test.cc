@@ -123,7 +123,7 @@ TEST_F(DomainXml, KeepsWordsOutOfItsOwnWords) {
   auto made = machine(1, 512);
   made.facts.name = "<&'\">";
   xml_ = domain_xml(made, parts_);
-  EXPECT_TRUE(says("<title>&lt;&amp;&apos;&quot;&gt;</title>"));
+  EXPECT_TRUE(says("<title>&lt;&amp;&#39;&quot;&gt;</title>"));
 }
 
 TEST_F(DomainXml, GivesEachPlaceANameOfItsOwn) {
