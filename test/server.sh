@@ -5,6 +5,8 @@
 #   stop_server [SIGNAL]       waits until it is gone
 #   random_disk FILE MIB SEED  a raw disk: data that does not compress, text, and holes
 #   skip REASON                ends the script as skipped
+#
+# With OBSERVED, a folder, the server's log stays there, with a line for each request.
 
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,6 +14,7 @@ pinaco=${PINACO:-$top/build/release/pinaco}
 work=$(mktemp -d "${TMPDIR:-/tmp}/pinaco-test.XXXXXX")
 data=$work/data server='' port=0
 export PINACO_LOGIN_FILE=$work/login.json
+[[ -z ${OBSERVED:-} ]] || ln -s "$OBSERVED/$(basename "$0" .sh).log" "$work/server.log"
 trap 'stop_server KILL; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -23,7 +26,8 @@ start_server() {
   [[ -s $work/admin.json ]] || first=yes
   printf '[server]\nport = %d\nnbd_port = 0\n%s\n' "$port" "${settings:-}" >"$work/pinaco.toml"
   "$pinaco" serve --data "$data" --config "$work/pinaco.toml" \
-    --credentials-file "$work/admin.json" "$@" >>"$work/server.log" 2>&1 &
+    --credentials-file "$work/admin.json" ${OBSERVED:+--log-level debug} "$@" \
+    >>"$work/server.log" 2>&1 &
   server=$!
   until [[ -s $work/admin.json ]] && endpoint=$(jq -er .endpoint "$work/admin.json") &&
     curl -sk -m 5 -o "$work/metadata" "$endpoint/metadata/endpoints?api-version=2015-01-01"; do

@@ -12,13 +12,19 @@ note() { printf '\n== %s\n' "$*"; }
 
 # run_test NAME COMMAND...
 run_test() {
-  local name=$1 log status=0 start=$SECONDS last skips
+  local name=$1 log status=0 start=$SECONDS
   shift
   log=$(mktemp)
   note "$name"
   timeout -k 10 "$test_seconds_max" "$@" 2>&1 </dev/null | tee "$log" || status=${PIPESTATUS[0]}
-  last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
+  count_test "$name" "$status" "$log" $((SECONDS - start))
   rm -f "$log"
+}
+
+# count_test NAME STATUS LOG SECONDS: what it came to.
+count_test() {
+  local name=$1 status=$2 log=$3 seconds=$4 last skips
+  last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 || true)
   case $status in
     0) ;;
     77) skips=1 ;;
@@ -28,7 +34,7 @@ run_test() {
     add_counts "$name" "$status" $last
   elif ((status == 0)); then
     passed=$((passed + 1))
-    echo "-- $name passed in $((SECONDS - start)) s"
+    echo "-- $name passed in $seconds s"
   elif [[ -n ${skips:-} && -z ${CI:-} ]]; then
     skipped=$((skipped + 1))
     echo "-- $name SKIPPED"
@@ -37,6 +43,54 @@ run_test() {
     failures+=("$name (status $status)")
     echo "-- $name FAILED (status $status)"
   fi
+}
+
+# run_tests_beside N SCRIPT...: as run_test of each, N at a time; what each printed comes whole, in
+# their order. Of scripts with guests (machine_steps.sh) one at a time: a guest fills the processors.
+run_tests_beside() {
+  local at_once=$1 folder pid next each index result printed=0 running=0 guests=0
+  shift
+  local -a scripts=("$@") status=() seconds=()
+  local -A index_of=()
+  folder=$(mktemp -d)
+  trap 'kill "${!index_of[@]}" 2>/dev/null; rm -rf "$folder"; exit 130' INT TERM
+  for each in "${!scripts[@]}"; do
+    ! grep -q machine_steps.sh "${scripts[each]}" || touch "$folder/$each.guests"
+  done
+  while ((printed < ${#scripts[@]})); do
+    while ((running < at_once)); do
+      next=''
+      for each in "${!scripts[@]}"; do
+        [[ ! -e $folder/$each.begun ]] || continue
+        if [[ -e $folder/$each.guests ]]; then
+          ((guests == 0)) || continue
+          next=$each  # they take longest, so they go first
+          break
+        fi
+        next=${next:-$each}
+      done
+      [[ -n $next ]] || break
+      [[ ! -e $folder/$next.guests ]] || guests=1
+      timeout -k 10 "$test_seconds_max" "${scripts[next]}" >"$folder/$next.log" 2>&1 </dev/null &
+      index_of[$!]=$next seconds[next]=$SECONDS running=$((running + 1))
+      touch "$folder/$next.begun"
+    done
+    result=0
+    wait -n -p pid "${!index_of[@]}" || result=$?
+    index=${index_of[$pid]}
+    unset "index_of[$pid]"
+    running=$((running - 1)) status[index]=$result seconds[index]=$((SECONDS - seconds[index]))
+    [[ ! -e $folder/$index.guests ]] || guests=0
+    while [[ -n ${status[printed]:-} ]]; do
+      note "${scripts[printed]}"
+      cat "$folder/$printed.log"
+      count_test "${scripts[printed]}" "${status[printed]}" "$folder/$printed.log" \
+        "${seconds[printed]}"
+      printed=$((printed + 1))
+    done
+  done
+  trap - INT TERM
+  rm -rf "$folder"
 }
 
 # add_counts NAME STATUS N passed, N failed[, N skipped]

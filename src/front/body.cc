@@ -92,4 +92,15 @@ Result<Json> parse_body(std::string_view text, bool loose) {
                                      body.error().message)));
 }
 
+Result<Json> parse_body(const http::Request& request, bool loose) {
+  const auto encoding = trim(request.headers.get("Content-Encoding"));
+  if (!request.body.empty() && !encoding.empty() && !iequals(encoding, "identity")) {
+    return fail(arm::error(Kind::invalid, "UnsupportedMediaType",
+                           fmt::format("The content encoding '{}' is not supported. Send the body "
+                                       "without Content-Encoding.",
+                                       encoding.substr(0, 40))));
+  }
+  return parse_body(request.body, loose);
+}
+
 }  // namespace pinaco::front

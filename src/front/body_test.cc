@@ -12,6 +12,16 @@ TEST(Body, IsStrictWhereNoTemplateIs) {
   EXPECT_TRUE(parse_body("  \n", false)->is_null());
 }
 
+TEST(Body, ThatIsCompressedIsRefusedByName) {
+  http::Request request{.body = "{}"};
+  request.headers.add("Content-Encoding", "gzip");
+  const auto body = parse_body(request, false);
+  ASSERT_FALSE(body);
+  EXPECT_EQ(body.error().code, "UnsupportedMediaType");
+  request.headers.set("Content-Encoding", "identity");
+  EXPECT_TRUE(parse_body(request, false));
+}
+
 TEST(Body, OfATemplateIsWhatItsAuthorWrote) {
   const auto body = parse_body(
       "{\"properties\": {\"mode\": \"Incremental\", template:{// http://a\n"

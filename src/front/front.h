@@ -59,6 +59,7 @@ class Front {
 
  private:
   explicit Front(Parts parts);
+  http::Reply answer_any(http::Request& request);
   http::Reply answer_arm(const http::Request& request, const Target& target);
   provider::Call call_for(std::string method, const Target& target);
   http::Reply answer_graph(const provider::Call& call, const Target& target);

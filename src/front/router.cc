@@ -11,6 +11,7 @@
 #include "front/front.h"
 #include "front/metadata.h"
 #include "front/own.h"
+#include "front/standing.h"
 #include "front/storage.h"
 #include "front/target.h"
 
@@ -73,6 +74,12 @@ std::uint64_t Front::body_bytes_max(const http::Request&) {
 }
 
 http::Reply Front::answer(http::Request& request) {
+  auto reply = answer_any(request);
+  log_request(request, reply);
+  return reply;
+}
+
+http::Reply Front::answer_any(http::Request& request) {
   const auto target = parse_target(request, parts_.scheme);
   if (!target) return error_reply(target.error());
   if (auto reply = answer_metadata(request, *target, parts_)) return std::move(*reply);
@@ -139,7 +146,7 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
   } else {
     call.caller = std::move(*caller);
     if (reads) view.emplace(parts_.access);
-    auto body = parse_body(request.body, target.path.contains("/deployments/"));
+    auto body = parse_body(request, target.path.contains("/deployments/"));
     if (!body) {
       reply = error_reply(body.error());
     } else {
@@ -161,21 +168,8 @@ http::Reply Front::answer_arm(const http::Request& request, const Target& target
     if (request.method == "DELETE") own_->look_after_exports();
   }
   const std::string id = parts_.model.random().uuid();
-  record(call, reply.status, reply.body, id);
-  reply.headers.add("x-ms-request-id", id);
-  reply.headers.add("x-ms-correlation-request-id", id);
-  reply.headers.add(
-      "x-ms-routing-request-id",
-      fmt::format("PINACO:{}:{}", to_iso8601(parts_.model.clock().now()).substr(0, 19), id));
-  const auto client_id = request.headers.get("x-ms-client-request-id");
-  if (!client_id.empty() && iequals(request.headers.get("x-ms-return-client-request-id"), "true")) {
-    reply.headers.add("x-ms-client-request-id", std::string(client_id.substr(0, 128)));
-  }
-  reply.headers.add("Cache-Control", "no-cache");
-  reply.headers.add("Pragma", "no-cache");
-  reply.headers.add("Expires", "-1");
-  reply.headers.add("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
-  reply.headers.add("X-Content-Type-Options", "nosniff");
+  record(call, reply.status, reply.body, correlation_of(request, id));
+  add_standing_headers(reply, request, call, id);
   if (reply.status >= 500) {
     LOG(error, "front", "{} {} answered {}: {}", request.method, target.path, reply.status,
         reply.body.substr(0, 500));
@@ -369,7 +363,9 @@ Result<provider::Outcome> Front::dispatch_type(provider::Call& call) {
     // A list shows what the caller may read, be it nothing.
     if (collection) return provider::list_resources(*type, call);
     TRY(right("read"));
-    return provider::get_resource(*type, call);
+    auto found = TRY(provider::get_resource(*type, call));
+    if (call.method == "HEAD") found = {.status = 204};  // whether it is there
+    return found;
   }
   if (collection) return fail(wrong_method(call));
   if (call.method == "PUT") {

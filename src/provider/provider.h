@@ -1,7 +1,7 @@
 // The rules of each resource type: what a request must look like, what may change, what starts.
 //
 // What it is: one table row per resource type (types()) and per other operation (routes()). The
-// router, the providers list and docs/compatibility.md are made from these rows. Handlers are
+// router, the providers list and docs/routes.md are made from these rows. Handlers are
 // pure but for the Model: no file, no socket, no pack; slow work is left behind as an operation.
 // Threads: everything from any thread. Lifetime: the rows are static; a Call lives for a request.
 // Limits: those of the Model; list pages of at most page_rows rows. Errors: ARM's codes and texts

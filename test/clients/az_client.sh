@@ -12,10 +12,20 @@ ca=$(credential ca)
 [[ $ca == /* ]] || ca=$work/$ca
 cp "$ca" "$work/ca.pem"
 
+# For the table of what was seen: the command without its arguments, which may be secret.
+tell() {  # ran|refused WHAT...
+  local word words=$1
+  for word in "${@:2}"; do
+    [[ $word =~ ^[a-z] ]] || break
+    words+=" $word"
+  done
+  echo "$words" >>"$work/server.log"
+}
 step() {
   local begin=$SECONDS
   az "$@" -o json >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "az $*"; }
   echo "ok: az ${*:1:4} ($((SECONDS - begin)) s)"
+  tell ran "$@"
 }
 is() {
   local got
@@ -28,6 +38,7 @@ refused() {
   ! az "$@" >"$work/out" 2>"$work/err" || fail "az $* was not refused"
   grep -q "$code" "$work/err" || { cat "$work/err"; fail "az $*: no $code"; }
   echo "ok: $code from az ${*:1:3}"
+  tell refused "$@"
 }
 get() { jq -er "$1" "$work/out"; }
 sign_in() {

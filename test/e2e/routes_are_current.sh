@@ -1,8 +1,8 @@
 #!/bin/bash
-# docs/compatibility.md is what the table of routes says.
+# docs/routes.md is what the table of routes says.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-diff -u docs/compatibility.md <(build/release/pinaco routes) || {
-  echo "docs/compatibility.md is stale: run ./dev routes"
+diff -u docs/routes.md <(build/release/pinaco routes) || {
+  echo "docs/routes.md is stale: run ./dev routes"
   exit 1
 }

@@ -1,10 +1,10 @@
-// docs/compatibility.md as text.
+// docs/routes.md as text.
 #pragma once
 
 #include <string>
 
 namespace pinaco::app {
 
-std::string compatibility_page();
+std::string routes_page();
 
 }  // namespace pinaco::app

@@ -1,6 +1,6 @@
-// The compatibility ledger: each operation with the api-versions it is answered for. Printed from
-// the tables that the router uses, so it cannot promise more than they do.
-#include "app/compatibility.h"
+// Each operation with the api-versions it is answered for. Printed from the tables that the router
+// uses, so it cannot promise more than they do.
+#include "app/routes_page.h"
 
 #include <fmt/format.h>
 
@@ -72,11 +72,12 @@ void add_extension(std::string& page, const provider::Extension& each) {
 
 }  // namespace
 
-std::string compatibility_page() {
+std::string routes_page() {
   std::string page =
-      "# Compatibility\n\nWhat this server answers, printed by `./dev routes` from the tables that "
+      "# Routes\n\nWhat this server answers, printed by `./dev routes` from the tables that "
       "it routes by. What is\nnot here is answered with InvalidResourceType or "
-      "InvalidResourceNamespace, and stands in\n[gaps.md](gaps.md). `…` is "
+      "InvalidResourceNamespace, and stands in\n[gaps.md](gaps.md). What real clients were seen to "
+      "do is in [compatibility.md](compatibility.md). `…` is\n"
       "`/subscriptions/{subscription}/resourceGroups/{group}`.\n\n## Resource types\n\n"
       "| method | path | api-versions |\n|---|---|---|\n";
   for (const auto& type : provider::types()) add_type(page, type);
