@@ -27,8 +27,8 @@
 //   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
 //   LATER 60          the clock that people read goes on by 60 seconds
 //   RULES 1200 ID     as many role assignments on the scope
-//   PUT LINK&comp=…   LINK is the last accessSAS; "x-ms-…: value", "If-…: value" and
-//                     "Content-Type: value" lines before the body are headers
+//   PUT LINK&comp=…   LINK is the last accessSAS; lines before the body that begin with x-ms-, If-,
+//                     Content- or Accept- are headers
 //                     {B} is "https://host:port", {client} and {secret} are the administrator's
 //   text ~ <Name>     a part of an answer that is no JSON; text !~ what is not in it
 #include <fmt/format.h>
@@ -182,8 +182,8 @@ class Conformance : public testing::TestWithParam<std::string> {
 
   void send(const std::string& method, const std::string& url, std::string body) {
     http::Ask ask{.method = method, .url = url};
-    while (body.starts_with("x-ms-") || body.starts_with("If-") ||
-           body.starts_with("Content-Type: ")) {
+    while (body.starts_with("x-ms-") || body.starts_with("If-") || body.starts_with("Content-") ||
+           body.starts_with("Accept-")) {
       const auto line = body.substr(0, body.find('\n'));
       ask.headers.add(line.substr(0, line.find(':')),
                       std::string(trim(line.substr(line.find(':') + 1))));
@@ -203,6 +203,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     auto answer = client_->send(ask);
     ASSERT_TRUE(answer) << where_ << answer.error().message;
     answer_ = std::move(*answer);
+    check_manners();
     for (const char* name : {"Azure-AsyncOperation", "Location"}) {
       if (answer_.headers.has(name)) follow_[name] = answer_.headers.get(name);
     }
@@ -211,6 +212,21 @@ class Conformance : public testing::TestWithParam<std::string> {
     for (const char* path : {"accessSAS", "properties.output.accessSAS"}) {
       if (!string_at(*json, path).empty()) link_ = string_at(*json, path);
     }
+  }
+
+  // What holds of every answer, whatever was asked.
+  void check_manners() const {
+    const auto again = answer_.headers.get("Retry-After");
+    EXPECT_TRUE(again.empty() || parse_int(again, 1, 60)) << where_ << "Retry-After " << again;
+    const bool arm = !answer_.headers.has("x-ms-version");  // else a blob's
+    EXPECT_TRUE(!arm || answer_.status != 202 || !again.empty()) << where_ << "no Retry-After";
+    for (const char* name : {"Azure-AsyncOperation", "Location"}) {
+      const auto url = answer_.headers.get(name);
+      EXPECT_TRUE(url.empty() || url.starts_with(base_)) << where_ << name << ": " << url;
+    }
+    const auto json = parse_json(answer_.body);
+    const auto next = json ? string_at(*json, "nextLink") : "";
+    EXPECT_TRUE(next.empty() || next.starts_with(base_)) << where_ << "nextLink: " << next;
   }
 
   void upload(std::size_t mib, std::uint64_t seed, const std::string& path) {

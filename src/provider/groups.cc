@@ -2,6 +2,8 @@
 // in the group with it.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/text.h"
 #include "provider/disk_access.h"
 #include "provider/platform.h"
@@ -176,6 +178,25 @@ Result<Outcome> head_group(const Call& call) {
     .status = TRY(call.model.find(group_of(call)))
     ? 204 : 404
   };
+}
+
+Result<Outcome> move_resources(const Call& call) {
+  TRY(call.model.get(group_of(call)));
+  const Json* resources = find_path(call.body, "resources");
+  if (resources == nullptr || !resources->is_array() || resources->get_array().empty() ||
+      resources->get_array().size() > 800) {
+    return fail(arm::missing_parameter("resources"));
+  }
+  std::set<std::string> types;
+  for (const Json& each : resources->get_array()) {
+    const auto text = each.is_string() ? std::string_view(each.get_string()) : std::string_view();
+    types.insert(TRY(arm::ResourceId::parse(text)).full_type());
+  }
+  return fail(arm::error(
+      Kind::conflict, "ResourceMoveNotSupported",
+      fmt::format("Resource move is not supported for resource types '{}'. Make them anew in the "
+                  "other resource group, and delete those that are here.",
+                  join(std::vector<std::string>(types.begin(), types.end()), ","))));
 }
 
 Result<Outcome> delete_group(const Call& call) {

@@ -18,6 +18,8 @@ Result<Outcome> get_subscription(const Call& call);
 Result<Outcome> list_locations(const Call& call);
 Result<Outcome> list_providers(const Call& call);
 Result<Outcome> get_provider(const Call& call);
+// Always refused.
+Result<Outcome> unregister_provider(const Call& call);
 Result<Outcome> list_resources_of_group(const Call& call);
 
 // groups.cc
@@ -26,6 +28,8 @@ Result<Outcome> patch_group(const Call& call);
 Result<Outcome> get_group(const Call& call);
 Result<Outcome> head_group(const Call& call);
 Result<Outcome> delete_group(const Call& call);
+// Always refused: galleries move nowhere, and what is made here has its id for good.
+Result<Outcome> move_resources(const Call& call);
 Result<Outcome> list_groups(const Call& call);
 
 // activity_list.cc

@@ -182,6 +182,14 @@ Result<Outcome> get_provider(const Call& call) {
       fmt::format("The resource namespace '{}' is invalid.", call.parts.at("provider"))));
 }
 
+Result<Outcome> unregister_provider(const Call& call) {
+  TRY(get_provider(call));
+  return fail(arm::error(Kind::conflict, "OperationNotAllowed",
+                         fmt::format("The resource provider '{}' is registered with every "
+                                     "subscription of this server and cannot be unregistered.",
+                                     call.parts.at("provider"))));
+}
+
 Result<Outcome> list_resources_of_group(const Call& call) {
   JsonArray rows;
   const auto filter = call.query.find("$filter");

@@ -2,6 +2,8 @@
 // The differences are in the type's row and schema.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/digest.h"
 #include "base/text.h"
 #include "provider/provider.h"
@@ -98,6 +100,18 @@ Result<> check_placement(const ResourceType& type, std::string_view name, const 
       bad_content(fmt::format("'{}' is not valid for '{}/{}'", name, type.provider, type.type)));
 }
 
+// The id of what is made: those above it keep the casing that they were made with.
+Result<arm::ResourceId> id_as_made(const Call& call, const model::Change& change) {
+  arm::ResourceId id = call.id;
+  id.subscription = change.subscription();
+  const bool nested = id.types.size() > 1;
+  const auto above = TRY(change.find(nested ? id.parent() : id.group_id()));
+  if (!above) return id;
+  id.group = above->id.group;
+  if (nested) std::ranges::copy(above->id.names, id.names.begin());
+  return id;
+}
+
 std::string body_digest(const Call& call) {
   return Digest::of(as_bytes(call.method + to_text(call.body))).hex();
 }
@@ -148,8 +162,8 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   model::Resource& wanted = draft.wanted;
   if (current) wanted = *current;
   if (fresh) {
-    wanted = model::Resource{.id = call.id, .location = location, .created = change.now()};
-    wanted.id.subscription = change.subscription();
+    auto id = TRY(id_as_made(call, change));
+    wanted = model::Resource{.id = std::move(id), .location = location, .created = change.now()};
   }
   const Update update = fresh ? Update::create : patch ? Update::merge : Update::replace;
   const Json before = fresh ? Json(nullptr) : Json(current->properties);

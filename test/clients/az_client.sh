@@ -14,7 +14,7 @@ cp "$ca" "$work/ca.pem"
 
 # For the table of what was seen: the command without its arguments, which may be secret.
 tell() {  # ran|refused WHAT...
-  local word words=$1
+  local word words="$1 az"
   for word in "${@:2}"; do
     [[ $word =~ ^[a-z] ]] || break
     words+=" $word"

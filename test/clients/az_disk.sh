@@ -9,7 +9,7 @@ home=westeurope
 step group create -n rg -l $home
 
 step disk create -g rg -n empty --size-gb 2 --sku Premium_LRS --os-type Linux --tags team=a
-is .diskSizeGB 2
+is .diskSizeGb 2
 is .sku.name Premium_LRS
 empty=$(get .id)
 step disk create -g rg -n again --size-gb 2 --no-wait
@@ -22,7 +22,7 @@ snapshot=$(get .id)
 step snapshot create -g rg -n second --source first --incremental false --tags team=b
 is .tags.team b
 step disk create -g rg -n larger --source first --size-gb 4
-is .diskSizeGB 4
+is .diskSizeGb 4
 
 # Of versions: by their gallery, shared directly, and shared with everybody.
 step sig create -g rg -r gallery --permissions groups
@@ -54,7 +54,7 @@ step disk create -g rg -n of-community --gallery-image-reference \
 is .provisioningState Succeeded
 
 step disk update -g rg -n empty --size-gb 3 --sku Standard_LRS --set tags.team=c
-is .diskSizeGB 3
+is .diskSizeGb 3
 is .tags.team c
 refused BadRequest disk update -g rg -n empty --size-gb 1
 step disk list -g rg

@@ -84,7 +84,7 @@ is .tags.a b
 step rest --method head --url "/subscriptions/$subscription/resourcegroups/rg?api-version=2021-04-01"
 step provider list --query '[].namespace'
 step provider show -n Microsoft.Compute
-step provider unregister -n Microsoft.Compute
+refused OperationNotAllowed provider unregister -n Microsoft.Compute
 step provider register -n Microsoft.Compute --wait
 step account show
 is .id "$subscription"

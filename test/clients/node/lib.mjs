@@ -19,11 +19,12 @@ export function credential(who) {
   });
 }
 
-export function clients(who, subscription = who.subscription) {
+// Compute is the class of another version of its package.
+export function clients(who, subscription = who.subscription, Compute = ComputeManagementClient) {
   const own = credential(who);
   return {
     authorization: new AuthorizationManagementClient(own, subscription, options),
-    compute: new ComputeManagementClient(own, subscription, options),
+    compute: new Compute(own, subscription, options),
     resources: new ResourceManagementClient(own, subscription, options),
     subscriptions: new SubscriptionClient(own, options),
   };
