@@ -38,6 +38,9 @@ END
 step ad app federated-credential create --id "$app" --parameters "@$work/federated.json"
 step ad app federated-credential show --id "$app" --federated-credential-id pipeline
 is .subject repo:a/b:ref:main
+jq '.subject = "repo:a/b:ref:next"' "$work/federated.json" >"$work/changed.json"
+step ad app federated-credential update --id "$app" --federated-credential-id pipeline \
+  --parameters "@$work/changed.json"
 step ad app federated-credential delete --id "$app" --federated-credential-id pipeline
 step ad app federated-credential list --id "$app"
 is length 0
@@ -51,8 +54,17 @@ step ad sp list --display-name builder
 is '.[0].appId' "$app"
 step ad sp list --spn "$app"
 is '.[0].id' "$sp"
+step ad sp update --id "$app" --set tags='["x"]'
+step ad sp owner list --id "$app"
+is length 0
+step ad app owner list --id "$app"
+is length 0
+refused 'keeps no owners' ad app owner add --id "$app" --owner-object-id "$sp"
+step ad app permission list --id "$app"
 step ad sp create-for-rbac --name robot
 robot=$(get .appId) robot_secret=$(get .password)
+step ad sp credential reset --id "$robot"
+robot_secret=$(get .password)
 step ad app credential reset --id "$app" --create-cert --append
 certificate=$(get .fileWithCertAndPrivateKey)
 step ad app credential list --id "$app" --cert
@@ -85,6 +97,11 @@ step ad group member list -g builders
 is 'map(.id) | sort | join(" ")' "$(printf '%s\n' "$ann" "$sp" | sort | xargs)"
 step ad group member check -g builders --member-id "$ann"
 is .value true
+step ad group list --display-name build
+is '.[0].id' "$group"
+step ad group get-member-groups -g builders
+step ad group owner list -g builders
+is length 0
 step ad user get-member-groups --id "$ann"
 is '.[0].displayName' builders
 step ad group member remove -g builders --member-id "$ann"
