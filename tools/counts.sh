@@ -46,7 +46,7 @@ count_test() {
 }
 
 # run_tests_beside N SCRIPT...: as run_test of each, N at a time; what each printed comes whole, in
-# their order. Of scripts with guests (machine_steps.sh) one at a time: a guest fills the processors.
+# their order. Of scripts with guests (machine_steps.sh) one at a time: a guest takes a processor.
 run_tests_beside() {
   local at_once=$1 folder pid next each index result printed=0 running=0 guests=0
   shift

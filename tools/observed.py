@@ -3,8 +3,9 @@
 
 usage: observed.py FOLDER, which has a log of each script (test/server.sh)
 
-A log has a line for each request, "request METHOD PATH VERSION STATUS CLIENT", and behind the
-requests of each az command "ran az COMMAND". What is known not to work is in known_limits.txt.
+A log has a line for each request, "request METHOD PATH VERSION STATUS CLIENT", behind the requests
+of each az command "ran az COMMAND", and "ran ansible MODULE". What is known not to work is in
+known_limits.txt.
 """
 import collections
 import datetime
@@ -14,18 +15,19 @@ import subprocess
 import sys
 
 REQUEST = re.compile(r" front: request (\S+) (\S+) (\S+) (\d+) ?(.*)$")
+AZ = "The Azure command line"
+ANSIBLE = "Ansible, azure.azcollection"
 # What a client says of itself; the first that fits. None: no client of this page.
 CLIENTS = [
     (AZ, re.compile(r"AZURECLI/(?P<version>\S+)")),
     ("Packer, azure-arm", re.compile(r"(?i)packer/(?P<version>[\d.]+)")),
-    ("Ansible, azure.azcollection", re.compile(r"Ansible/(?P<version>\S+)")),
+    (ANSIBLE, re.compile(r"Ansible/(?P<version>\S+)")),
     ("The Azure SDK for JavaScript", re.compile(r"azsdk-js-(?P<version>\S+)")),
     ("The Azure SDK for Python", re.compile(r"azsdk-python-(?P<version>\S+)")),
 ]
 # Asked again and again until something is done.
 POLLS = re.compile(r"/(locations/[^/]+/[a-z]*operations|operationStatuses|operationresults)/"
                    r"[^/]+$", re.I)
-AZ = "The Azure command line"
 # What az asks besides, for nearly everything.
 BESIDE = ("providers", "Microsoft.Resources/resourceGroups")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -90,7 +92,10 @@ class Seen:
         self.done[name] |= versions
 
 
-def client_of(agent, clients):
+def client_of(agent, script, clients):
+    # Those in Python have parts that say only which package they are.
+    if "azsdk-python" in agent and "AZURECLI" not in agent and script != "python":
+        return AZ if script.startswith("az") else ANSIBLE if script == "ansible" else None
     for client, pattern in CLIENTS:
         if said := pattern.search(agent):
             clients[client].versions.add(said["version"])
@@ -107,10 +112,10 @@ def read(folder):
                 method, path, version, status, agent = match.groups()
                 name = call(method, path, version)
                 version = "v1.0" if version == "-" else version
-                client = client_of(agent, clients)
+                client = client_of(agent, log.stem, clients)
                 if client is None or name is None or not status.startswith("2"):
                     continue
-                if log.stem.startswith("az"):
+                if client == AZ:
                     since.add((name.split(" ", 1)[1], version))
                 else:
                     clients[client].add(name, {version})
@@ -120,6 +125,8 @@ def read(folder):
                     own = {each for each in since if not each[0].startswith(BESIDE)} or since
                     clients[AZ].add(command, {f"{kind} {version}" for kind, version in own})
                 since = set()
+            elif line.startswith("ran ansible "):
+                clients[ANSIBLE].add(line[12:], set())
     return clients
 
 
@@ -156,12 +163,12 @@ def main():
         if state == "absent" and what in clients[client].done:
             sys.exit(f"known_limits.txt: {client} | {what} | was just seen to work")
     print("# Compatibility\n")
-    print(f"What unmodified clients did with this server on {datetime.date.today()}, on {system()}, "
-          f"at commit {commit()}:\n"
+    print(f"What unmodified clients did with this server on {datetime.date.today()}, on "
+          f"{system()}, at commit {commit()}:\n"
           "`./dev clients` ran them (test/clients) and wrote this page from the requests that the "
           "servers\nanswered with success and the commands that ended well. What works is what was "
-          "just done; what is\nabsent or partial is known from [gaps.md](gaps.md) and [clients.md]"
-          "(clients.md). All that the server answers\nis in [routes.md](routes.md).\n")
+          "just done; what is\nabsent or partial is in tools/known_limits.txt. All that the server "
+          "answers is in [routes.md](routes.md).\nLIST is a GET of a collection.\n")
     for client, _ in CLIENTS:
         seen = clients[client]
         print(f"## {client}\n\n{', '.join(sorted(seen.versions))}\n")

@@ -41,6 +41,7 @@
 #include <sstream>
 
 #include "app/blob_testing.h"
+#include "app/manners_testing.h"
 #include "app/server_testing.h"
 #include "base/text.h"
 #include "http/http.h"
@@ -203,7 +204,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     auto answer = client_->send(ask);
     ASSERT_TRUE(answer) << where_ << answer.error().message;
     answer_ = std::move(*answer);
-    check_manners();
+    check_manners(answer_, base_, where_);
     for (const char* name : {"Azure-AsyncOperation", "Location"}) {
       if (answer_.headers.has(name)) follow_[name] = answer_.headers.get(name);
     }
@@ -212,21 +213,6 @@ class Conformance : public testing::TestWithParam<std::string> {
     for (const char* path : {"accessSAS", "properties.output.accessSAS"}) {
       if (!string_at(*json, path).empty()) link_ = string_at(*json, path);
     }
-  }
-
-  // What holds of every answer, whatever was asked.
-  void check_manners() const {
-    const auto again = answer_.headers.get("Retry-After");
-    EXPECT_TRUE(again.empty() || parse_int(again, 1, 60)) << where_ << "Retry-After " << again;
-    const bool arm = !answer_.headers.has("x-ms-version");  // else a blob's
-    EXPECT_TRUE(!arm || answer_.status != 202 || !again.empty()) << where_ << "no Retry-After";
-    for (const char* name : {"Azure-AsyncOperation", "Location"}) {
-      const auto url = answer_.headers.get(name);
-      EXPECT_TRUE(url.empty() || url.starts_with(base_)) << where_ << name << ": " << url;
-    }
-    const auto json = parse_json(answer_.body);
-    const auto next = json ? string_at(*json, "nextLink") : "";
-    EXPECT_TRUE(next.empty() || next.starts_with(base_)) << where_ << "nextLink: " << next;
   }
 
   void upload(std::size_t mib, std::uint64_t seed, const std::string& path) {

@@ -22,7 +22,8 @@ play() {  # PLAYBOOK
 }
 play playbook.yml
 [[ $(grep -c '^changed:' "$work/out") == 9 ]] || { cat "$work/out"; fail "the first run"; }
-sed -n 's/^TASK \[\([a-z_]*\)\] .*/ok: ansible azure_rm_\1/p' "$work/out"
+sed -n 's/^TASK \[\([a-z_]*\)\] .*/ok: ansible azure_rm_\1/p' "$work/out" | tee "$work/modules"
+sed 's/^ok:/ran/' "$work/modules" >>"$work/server.log"  # for the table of what was seen
 # The module for deployments sends its template again and always says changed.
 play playbook.yml
 changed=$(grep -B1 '^changed:' "$work/out" | sed -n 's/^TASK \[\(.*\)\] .*/\1/p')

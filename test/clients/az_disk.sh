@@ -21,6 +21,7 @@ is .creationData.sourceResourceId "$empty"
 snapshot=$(get .id)
 step snapshot create -g rg -n second --source first --incremental false --tags team=b
 is .tags.team b
+second=$(get .id)
 step disk create -g rg -n larger --source first --size-gb 4
 is .diskSizeGb 4
 
@@ -33,7 +34,7 @@ for gallery in gallery open; do
   step sig image-definition create -g rg -r $gallery -i debian --publisher p --offer o --sku s \
     --os-type Linux --os-state Generalized
   step sig image-version create -g rg -r $gallery -i debian -e 1.0.0 --os-snapshot "$snapshot" \
-    --data-snapshots "$snapshot" --data-snapshot-luns 1
+    --data-snapshots "$second" --data-snapshot-luns 1
   version=$(get .id)
   step disk create -g rg -n "of-$gallery" --gallery-image-reference "$version"
   is .creationData.createOption FromImage

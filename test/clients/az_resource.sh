@@ -45,12 +45,14 @@ is '.tags | keys | join(" ")' 'more team'
 step resource wait --ids "$id" --exists --interval 1
 refused ResourceMoveNotSupported resource move --ids "$id" --destination-group other
 step disk create -g rg -n disk --size-gb 1
-step resource invoke-action --action beginGetAccess --request-body \
-  '{"access": "Read", "durationInSeconds": 600}' --ids "$(get .id)"
+disk=$(get .id)
+step resource invoke-action --action beginGetAccess --ids "$disk" \
+  --request-body '{"access": "Read", "durationInSeconds": 600}'
+step resource invoke-action --action endGetAccess --ids "$disk"
 
 # A lock of the subscription, of a group, of a resource; by each of their commands.
 step account lock create -n far --lock-type CanNotDelete
-refused ScopeLocked resource delete --ids "$id"
+refused 'failed to be deleted' resource delete --ids "$id"
 step account lock update -n far --notes 'for now'
 is .notes 'for now'
 step account lock show -n far
@@ -64,7 +66,8 @@ is .level CanNotDelete
 step group lock show -n near -g rg
 step group lock list -g rg
 step group lock delete -n near -g rg
-step resource lock create -n own -g rg --lock-type ReadOnly --resource-name one --resource-type $type
+step resource lock create -n own -g rg --lock-type ReadOnly --resource-name one \
+  --resource-type $type
 refused ScopeLocked resource tag --ids "$id" --tags team=z
 step resource lock update -n own -g rg --lock-type CanNotDelete --resource-name one \
   --resource-type $type
@@ -81,7 +84,8 @@ is length 0
 step rest --method put --url "$id?api-version=2022-03-03" --body '{"location": "westeurope"}'
 step rest --method patch --url "$id?api-version=2022-03-03" --body '{"tags": {"a": "b"}}'
 is .tags.a b
-step rest --method head --url "/subscriptions/$subscription/resourcegroups/rg?api-version=2021-04-01"
+step rest --method head \
+  --url "/subscriptions/$subscription/resourcegroups/rg?api-version=2021-04-01"
 step provider list --query '[].namespace'
 step provider show -n Microsoft.Compute
 refused OperationNotAllowed provider unregister -n Microsoft.Compute

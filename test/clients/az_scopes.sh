@@ -11,8 +11,9 @@ template() {  # FILE SCHEMA RESOURCES
   printf '{"$schema": "%s", "contentVersion": "1.0.0.0", "resources": [%s]}' \
     "$schemas/$2.json#" "$3" >"$work/$1.json"
 }
-template sub 2018-05-01/subscriptionDeploymentTemplate '{"type": "Microsoft.Resources/resourceGroups",
-  "apiVersion": "2021-04-01", "name": "made", "location": "[deployment().location]"}'
+template sub 2018-05-01/subscriptionDeploymentTemplate \
+  '{"type": "Microsoft.Resources/resourceGroups", "apiVersion": "2021-04-01", "name": "made",
+    "location": "[deployment().location]"}'
 template mg 2019-08-01/managementGroupDeploymentTemplate ''
 template tenant 2019-08-01/tenantDeploymentTemplate \
   '{"type": "Microsoft.Management/managementGroups", "apiVersion": "2020-05-01", "name": "below",

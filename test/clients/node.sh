@@ -11,6 +11,9 @@ if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/installed"; then
     >"$work/npm" 2>&1 || { cat "$work/npm"; fail "npm ci"; }
   cp "$folder/package-lock.json" "$folder/node_modules/installed"
 fi
+# The newest SDK wants a global that Node.js 18 has only when it is told.
+(($(node -p 'process.versions.node.split(".")[0]') >= 20)) ||
+  export NODE_OPTIONS=--experimental-global-webcrypto
 ca=$(jq -er .ca "$work/admin.json")
 [[ $ca == /* ]] || ca=$work/$ca
 cd "$folder"

@@ -9,7 +9,8 @@ token=$(curl -sS --cacert "$ca" "$endpoint/$(field tenant)/oauth2/v2.0/token" \
   -d grant_type=client_credentials -d "client_id=$(field clientId)" \
   -d "scope=$endpoint/.default" --data-urlencode "client_secret=$(field clientSecret)" |
   jq -er .access_token)
-groups=$endpoint/subscriptions/$(field subscription)/resourceGroups version='?api-version=2021-04-01'
+groups=$endpoint/subscriptions/$(field subscription)/resourceGroups
+version='?api-version=2021-04-01'
 send() {  # STATUS CURL'S ARGUMENTS
   local wanted=$1
   shift
