@@ -57,7 +57,7 @@ is .provisioningState Succeeded
 step disk update -g rg -n empty --size-gb 3 --sku Standard_LRS --set tags.team=c
 is .diskSizeGb 3
 is .tags.team c
-refused BadRequest disk update -g rg -n empty --size-gb 1
+refused OperationNotAllowed disk update -g rg -n empty --size-gb 1
 step disk list -g rg
 is length 10
 step disk list
