@@ -48,49 +48,66 @@ count_test() {
 # run_tests_beside N SCRIPT...: as run_test of each, N at a time; what each printed comes whole, in
 # their order. Of scripts with guests (machine_steps.sh) one at a time: a guest takes a processor.
 run_tests_beside() {
-  local at_once=$1 folder pid next each index result printed=0 running=0 guests=0
+  local at_once=$1 folder next index result seconds printed=0 running=0 guests=0 ended
   shift
-  local -a scripts=("$@") status=() seconds=()
-  local -A index_of=()
+  local -a scripts=("$@") results=() pids=()
   folder=$(mktemp -d)
-  trap 'kill "${!index_of[@]}" 2>/dev/null; rm -rf "$folder"; exit 130' INT TERM
-  for each in "${!scripts[@]}"; do
-    ! grep -q machine_steps.sh "${scripts[each]}" || touch "$folder/$each.guests"
+  mkfifo "$folder/ended"
+  exec {ended}<>"$folder/ended"
+  trap 'kill "${pids[@]}" 2>/dev/null; rm -rf "$folder"; exit 130' INT TERM
+  for index in "${!scripts[@]}"; do
+    ! grep -q machine_steps.sh "${scripts[index]}" || touch "$folder/$index.guests"
   done
   while ((printed < ${#scripts[@]})); do
-    while ((running < at_once)); do
-      next=''
-      for each in "${!scripts[@]}"; do
-        [[ ! -e $folder/$each.begun ]] || continue
-        if [[ -e $folder/$each.guests ]]; then
-          ((guests == 0)) || continue
-          next=$each  # they take longest, so they go first
-          break
-        fi
-        next=${next:-$each}
-      done
-      [[ -n $next ]] || break
+    while ((running < at_once)) && next=$(next_beside "$folder" "${#scripts[@]}" "$guests"); do
       [[ ! -e $folder/$next.guests ]] || guests=1
-      timeout -k 10 "$test_seconds_max" "${scripts[next]}" >"$folder/$next.log" 2>&1 </dev/null &
-      index_of[$!]=$next seconds[next]=$SECONDS running=$((running + 1))
       touch "$folder/$next.begun"
+      run_beside "${scripts[next]}" "$folder/$next.log" "$next" >&"$ended" &
+      pids[next]=$! running=$((running + 1))
     done
-    result=0
-    wait -n -p pid "${!index_of[@]}" || result=$?
-    index=${index_of[$pid]}
-    unset "index_of[$pid]"
-    running=$((running - 1)) status[index]=$result seconds[index]=$((SECONDS - seconds[index]))
+    # A job that ended is not always one that `wait -n` still knows.
+    read -r -t $((test_seconds_max + 60)) index result seconds <&"$ended" ||
+      { echo "scripts did not end"; exit 1; }
+    unset "pids[index]"
+    running=$((running - 1)) results[index]="$result $seconds"
     [[ ! -e $folder/$index.guests ]] || guests=0
-    while [[ -n ${status[printed]:-} ]]; do
+    while [[ -n ${results[printed]:-} ]]; do
+      read -r result seconds <<<"${results[printed]}"
       note "${scripts[printed]}"
       cat "$folder/$printed.log"
-      count_test "${scripts[printed]}" "${status[printed]}" "$folder/$printed.log" \
-        "${seconds[printed]}"
+      count_test "${scripts[printed]}" "$result" "$folder/$printed.log" "$seconds"
       printed=$((printed + 1))
     done
   done
+  exec {ended}<&-
   trap - INT TERM
   rm -rf "$folder"
+}
+
+# next_beside FOLDER COUNT GUESTS: the number of the script to begin; those with guests take longest
+# and go first, if none of them runs.
+next_beside() {
+  local index first=''
+  for ((index = 0; index < $2; index++)); do
+    [[ ! -e $1/$index.begun ]] || continue
+    if [[ ! -e $1/$index.guests ]]; then
+      first=${first:-$index}
+    elif (($3 == 0)); then
+      first=$index
+      break
+    fi
+  done
+  [[ -n $first ]] && echo "$first"
+}
+
+# run_beside SCRIPT LOG INDEX: prints "INDEX STATUS SECONDS" at its end.
+run_beside() {
+  local job status=0 start=$SECONDS
+  trap 'kill "$job" 2>/dev/null' TERM
+  timeout -k 10 "$test_seconds_max" "$1" >"$2" 2>&1 </dev/null &
+  job=$!
+  wait "$job" || status=$?
+  echo "$3 $status $((SECONDS - start))"
 }
 
 # add_counts NAME STATUS N passed, N failed[, N skipped]
