@@ -14,7 +14,8 @@ GALLERY = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/galler
 
 
 def request(method, path, version, status, agent):
-    return f"2026-01-01T00:00:00.000 debug   front: request {method} {path} {version} {status} {agent}"
+    said = f"request {method} {path} {version} {status} {agent}"
+    return f"2026-01-01T00:00:00.000 debug   front: {said}"
 
 
 def page(**more):
