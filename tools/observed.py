@@ -183,6 +183,8 @@ def main():
         for name, (versions, result) in sorted(rows.items()):
             print(f"| {name} | {versions} | {result} |")
         print()
+    print("## Not run\n\nTerraform's azurerm and az 2.74: only what they send is played, by "
+          "`./dev replay`.")
 
 
 if __name__ == "__main__":
