@@ -82,6 +82,14 @@ std::span<const RoleDefinition> built_in_roles() {
                      "Microsoft.Storage/storageAccounts/listKeys/action",
                      "Microsoft.Storage/storageAccounts/read",
                      "Microsoft.Support/*"}});
+    add("4a9ae827-6dc8-4573-8ac7-8239d42aa03f", "Tag Contributor",
+        "Lets you manage tags on entities, without providing access to the entities themselves.",
+        {.actions = {"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*",
+                     "Microsoft.Resources/deployments/*",
+                     "Microsoft.Resources/subscriptions/resourceGroups/read",
+                     "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
+                     "Microsoft.Resources/subscriptions/resources/read",
+                     "Microsoft.Resources/tags/*", "Microsoft.Support/*"}});
     add("17d1049b-9a84-46fb-8f53-869881c3d3ab", "Storage Account Contributor",
         "Lets you manage storage accounts, including accessing storage account keys which provide "
         "full access to storage account data.",

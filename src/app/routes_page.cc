@@ -65,6 +65,7 @@ void add_extension(std::string& page, const provider::Extension& each) {
                         each.type, name, span_of(each.api_versions));
   };
   row("PUT", "/{name}", each.put);
+  row("PATCH", "/{name}", each.patch);
   row("GET", "/{name}", each.get);
   row("DELETE", "/{name}", each.remove);
   row("GET (list)", "", each.list);

@@ -23,7 +23,8 @@ int http_status(const Error& error) {
     case Kind::quota:
       return error.code == "TooManyRequests" ? 429 : 409;
     case Kind::busy:
-      return 503;
+      // What works on it is another request of theirs, and no trouble of ours.
+      return error.code == "Conflict" ? 409 : 503;
     case Kind::unavailable:
       return 503;
     case Kind::corrupt:

@@ -1,6 +1,9 @@
 // The rules that names follow, with the texts that the cloud answers when one is broken.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "arm/arm.h"
 #include "base/text.h"
 
@@ -16,6 +19,10 @@ bool only(std::string_view text, std::string_view also) {
     if (!is_letter_or_digit(c) && also.find(c) == std::string_view::npos) return false;
   }
   return true;
+}
+
+std::ptrdiff_t characters(std::string_view utf8) {
+  return std::ranges::count_if(utf8, [](char c) { return (c & 0xC0) != 0x80; });
 }
 
 bool is_entity_name(std::string_view name, std::string_view also) {
@@ -136,22 +143,29 @@ Result<> check_tags(const Json& tags) {
     return fail(error(Kind::invalid, "TooManyTags",
                       "The resource has more than 50 tags; remove some.", "tags"));
   }
+  std::set<std::string> names;
   for (const auto& tag : tags.get_object()) {
     const std::string_view name(tag.key().data(), tag.key().size());
-    if (name.empty() || name.size() > 512 || name.find_first_of("<>%&\\?/") != name.npos) {
+    if (name.empty() || characters(name) > 512 || name.find_first_of("<>%&\\?/") != name.npos) {
       return fail(error(Kind::invalid, "InvalidTagNameCharacters",
                         fmt::format("The tag name '{}' is invalid: 1 to 512 characters without "
                                     "<>%&\\?/.",
-                                    name.substr(0, 100)),
+                                    cut_text(name, 100)),
                         "tags"));
     }
-    if (!tag.value().is_string() || tag.value().get_string().size() > 256) {
+    if (!tag.value().is_string() || characters(tag.value().get_string()) > 256) {
       return fail(error(Kind::invalid, "InvalidTagValueLength",
                         fmt::format("The value of tag '{}' must be a string of up to 256 "
                                     "characters.",
                                     name),
                         "tags"));
     }
+    if (names.insert(to_lower(name)).second) continue;
+    return fail(error(Kind::invalid, "DuplicateTagName",
+                      fmt::format("The tag name '{}' is there twice: names of tags are the same in "
+                                  "any casing.",
+                                  cut_text(name, 100)),
+                      "tags"));
   }
   return {};
 }

@@ -12,8 +12,7 @@ namespace {
 // Somebody else is at it, or a part is away: sent again after a while.
 bool may_pass(const Error& error) {
   return error.kind == Kind::busy || error.kind == Kind::unavailable ||
-         error.code == "TooManyRequests" || error.code == "DeploymentActive" ||
-         provider::is_busy(error);
+         error.code == "TooManyRequests" || error.code == "DeploymentActive";
 }
 
 }  // namespace

@@ -253,24 +253,26 @@ Result<provider::Outcome> Front::dispatch(provider::Call& call, const Target& ta
   return dispatch_type(call);
 }
 
-// "<scope>/providers/Microsoft.Authorization/<type>[/<name>]"; nullopt when the path is not one.
+// "<scope>/providers/Microsoft.Authorization/<type>[/<name>]", and the same of other extensions;
+// nullopt when the path is not one.
 std::optional<Result<provider::Outcome>> Front::dispatch_extension(provider::Call& call,
                                                                    const Target& target) {
-  constexpr std::string_view marker = "/providers/microsoft.authorization/";
+  constexpr std::string_view marker = "/providers/";
   const auto at = to_lower(target.path).rfind(marker);
   if (at == std::string::npos) return std::nullopt;
-  const auto rest = target.path.substr(at + marker.size());
-  const auto slash = rest.find('/');
-  const auto type = rest.substr(0, slash);
-  const auto name = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+  const auto parts = split(std::string_view(target.path).substr(at + marker.size()), '/');
   for (const auto& row : provider::extensions()) {
-    if (!iequals(row.type, type) || name.contains('/')) continue;
+    if (parts.size() < 2 || parts.size() > 3 || !iequals(row.provider, parts[0]) ||
+        !iequals(row.type, parts[1])) {
+      continue;
+    }
     if (!knows(row.api_versions, call.api_version)) {
       return fail(bad_version(row.type, call.api_version, row.api_versions, call));
     }
-    call.parts = {{"name", name}};
+    call.parts = {{"name", std::string(parts.size() == 3 ? parts[2] : "")}};
     return run_extension(row, call, target.path.substr(0, at));
   }
+  if (!iequals(parts[0], "Microsoft.Authorization")) return std::nullopt;
   return fail(arm::error(Kind::not_found, "InvalidResourceType",
                          fmt::format("The resource type could not be found in the namespace "
                                      "'Microsoft.Authorization' for api version '{}'.",
@@ -292,7 +294,11 @@ Result<provider::Outcome> Front::run_extension(const provider::Extension& row, p
   if (name.empty()) {
     handler = reads ? row.list : nullptr;
   } else {
-    handler = reads ? row.get : call.method == "PUT" ? row.put : deletes ? row.remove : nullptr;
+    handler = reads                     ? row.get
+              : call.method == "PUT"    ? row.put
+              : call.method == "PATCH"  ? row.patch
+              : call.method == "DELETE" ? row.remove
+                                        : nullptr;
   }
   if (handler == nullptr) {
     return fail(arm::error(Kind::invalid, "HttpMethodNotSupported",

@@ -36,8 +36,10 @@ What what_of(const Call& call) {
   auto path = call.path;
   // The last "/providers/": the rule and not the scope that it is on.
   const auto at = to_lower(path).rfind("/providers/");
-  if (at != std::string::npos && istarts_with(path.substr(at), "/providers/Microsoft.Auth")) {
-    path = path.substr(at);
+  const auto last = at == std::string::npos ? std::string() : path.substr(at);
+  if (istarts_with(last, "/providers/Microsoft.Auth") ||
+      istarts_with(last, "/providers/Microsoft.Resources/tags/")) {
+    path = last;
   }
   auto id = arm::ResourceId::parse(path);
   if (!id) return what;

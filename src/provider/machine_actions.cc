@@ -3,16 +3,10 @@
 
 #include "base/text.h"
 #include "provider/machines.h"
+#include "provider/tracked.h"
 
 namespace pinaco::provider {
 namespace {
-
-Error busy(const model::Resource& machine) {
-  return arm::error(Kind::conflict, "Conflict",
-                    fmt::format("Another operation ({}) is working on '{}'. Wait until it has "
-                                "ended and try again.",
-                                machine.provisioning, machine.id.text()));
-}
 
 Json status(std::string_view code, std::string_view shown, std::string_view level = "Info") {
   return JsonObject{{"code", code}, {"level", level}, {"displayStatus", shown}};
@@ -33,7 +27,7 @@ Result<Outcome> begin_machine_task(const Call& call, std::string_view task, std:
         outcome.operation = running;
         return {};
       }
-      return fail(busy(machine));
+      return fail(busy_with(machine));
     }
     TRY(check(machine));
     if (const auto skip = call.query.find("skipshutdown"); skip != call.query.end()) {
@@ -96,7 +90,7 @@ Result<Outcome> reapply_machine(const Call& call) {
 Result<Outcome> generalize_machine(const Call& call) {
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
     auto machine = TRY(change.get(call.id));
-    if (!machine.operation.empty()) return fail(busy(machine));
+    if (!machine.operation.empty()) return fail(busy_with(machine));
     const auto power = string_at(machine.internal, "power");
     if (power != "deallocated" && power != "stopped") {
       return fail(machine_is(machine, "generalize", "running. Stop it first"));

@@ -191,6 +191,7 @@ struct Extension {
   bool locked;                                     // locks on the scope hold for it
   bool own_reads;                                  // the handlers decide who may read
   Handler list, get, put, remove;                  // nullptr: there is none
+  Handler patch = nullptr;
 };
 
 std::span<const ResourceType> types();
@@ -198,9 +199,6 @@ std::span<const Route> routes();
 std::span<const Extension> extensions();
 std::span<const std::string_view> namespaces();  // resource providers with at least one type
 const ResourceType* find_type(std::string_view provider, std::string_view type);
-
-// Refused because another operation works on the resource: the same may be asked again later.
-bool is_busy(const Error& error);
 
 // The handlers that every resource type shares.
 Result<Outcome> put_resource(const ResourceType& type, const Call& call);

@@ -9,6 +9,7 @@
 #include "provider/galleries.h"
 #include "provider/resource_graph_query.h"
 #include "provider/sharing.h"
+#include "provider/tags.h"
 
 namespace pinaco::provider {
 namespace {
@@ -145,8 +146,11 @@ Result<> add_resources(Reading& reading, const identity::Subscription& subscript
 Result<> add_containers(Reading& reading, const identity::Subscription& subscription) {
   const Call& call = reading.call;
   if (TRY(call.access.sees_subscription(call.caller, subscription.id))) {
-    TRY(reading.add(row_of(subscription, "/subscriptions/" + subscription.id, subscription.name,
-                           "microsoft.resources/subscriptions", "", "")));
+    auto row = row_of(subscription, "/subscriptions/" + subscription.id, subscription.name,
+                      "microsoft.resources/subscriptions", "", "");
+    const Json tags = TRY(tags_of_subscription(call.model, subscription.id));
+    if (!tags.get_object().empty()) row["tags"] = tags;
+    TRY(reading.add(std::move(row)));
   }
   const arm::ResourceId groups{.subscription = subscription.id,
                                .group = {},

@@ -6,21 +6,25 @@
 
 #include "base/text.h"
 #include "provider/platform.h"
+#include "provider/tags.h"
 
 namespace pinaco::provider {
 namespace {
 
-JsonObject show_subscription(const identity::Subscription& subscription) {
-  return {{"id", "/subscriptions/" + subscription.id},
-          {"subscriptionId", subscription.id},
-          {"tenantId", subscription.tenant},
-          {"displayName", subscription.name},
-          {"state", "Enabled"},
-          {"subscriptionPolicies", JsonObject{{"locationPlacementId", "Public_2014-09-01"},
-                                              {"quotaId", "PayAsYouGo_2014-09-01"},
-                                              {"spendingLimit", "Off"}}},
-          {"authorizationSource", "RoleBased"},
-          {"managedByTenants", JsonArray()}};
+Result<JsonObject> show_subscription(const Call& call, const identity::Subscription& subscription) {
+  JsonObject body{{"id", "/subscriptions/" + subscription.id},
+                  {"subscriptionId", subscription.id},
+                  {"tenantId", subscription.tenant},
+                  {"displayName", subscription.name},
+                  {"state", "Enabled"},
+                  {"subscriptionPolicies", JsonObject{{"locationPlacementId", "Public_2014-09-01"},
+                                                      {"quotaId", "PayAsYouGo_2014-09-01"},
+                                                      {"spendingLimit", "Off"}}},
+                  {"authorizationSource", "RoleBased"},
+                  {"managedByTenants", JsonArray()}};
+  const Json tags = TRY(tags_of_subscription(call.model, subscription.id));
+  if (!tags.get_object().empty()) body["tags"] = tags;
+  return body;
 }
 
 JsonArray display_names(const World& world) {
@@ -123,7 +127,7 @@ Result<Outcome> list_subscriptions(const Call& call) {
   JsonArray rows;
   for (const auto& [id, each] : everybody->subscriptions()) {
     if (TRY(call.access.sees_subscription(call.caller, id))) {
-      rows.push_back(show_subscription(each));
+      rows.push_back(TRY(show_subscription(call, each)));
     }
   }
   const auto count = static_cast<std::int64_t>(rows.size());
@@ -140,7 +144,8 @@ Result<Outcome> get_subscription(const Call& call) {
     TRY(call.access.may(call.caller, "Microsoft.Resources/subscriptions/read",
                         "/subscriptions/" + id));
   }
-  return Outcome{.body = show_subscription(*found)};
+  Json shown = TRY(show_subscription(call, *found));
+  return Outcome{.body = std::move(shown)};
 }
 
 Result<Outcome> list_locations(const Call& call) {

@@ -11,6 +11,7 @@
 #include "provider/scale_sets.h"
 #include "provider/sharing.h"
 #include "provider/storage.h"
+#include "provider/tags.h"
 
 namespace pinaco::provider {
 namespace {
@@ -94,6 +95,20 @@ const Route platform[] = {
      resource_versions,
      "Microsoft.Resources/subscriptions/resourceGroups/validateMoveResources/action",
      "always refused", move_resources},
+    {"GET", "/subscriptions/{subscription}/tagNames", resource_versions,
+     "Microsoft.Resources/subscriptions/tagNames/read",
+     "tags that are in use or predefined, and how often", list_tag_names},
+    {"PUT", "/subscriptions/{subscription}/tagNames/{name}", resource_versions,
+     "Microsoft.Resources/subscriptions/tagNames/write", "predefine a name", put_tag_name},
+    {"DELETE", "/subscriptions/{subscription}/tagNames/{name}", resource_versions,
+     "Microsoft.Resources/subscriptions/tagNames/delete", "one that is not in use",
+     delete_tag_name},
+    {"PUT", "/subscriptions/{subscription}/tagNames/{name}/tagValues/{value}", resource_versions,
+     "Microsoft.Resources/subscriptions/tagNames/tagValues/write", "predefine a value of a name",
+     put_tag_value},
+    {"DELETE", "/subscriptions/{subscription}/tagNames/{name}/tagValues/{value}", resource_versions,
+     "Microsoft.Resources/subscriptions/tagNames/tagValues/delete", "one that is not in use",
+     delete_tag_value},
     {"GET", "/subscriptions/{subscription}/operationresults/{operation}", operation_versions, "",
      "result of a long operation", get_operation_result},
     {"GET",
@@ -268,10 +283,10 @@ constexpr std::string_view known_namespaces[] = {
 
 std::span<const ResourceType> types() {
   static const ResourceType rows[] = {
-      galleries,      image_definitions,  image_versions,      disks,
-      snapshots,      virtual_machines,   managed_images,      virtual_networks,
-      subnets,        network_interfaces, public_addresses,    security_groups,
-      security_rules, scale_sets,         scale_set_instances, storage_accounts};
+      galleries,        image_definitions, image_versions,        disks,      snapshots,
+      virtual_machines, managed_images,    virtual_networks,      subnets,    network_interfaces,
+      public_addresses, security_groups,   security_rules,        scale_sets, scale_set_instances,
+      storage_accounts};
   return rows;
 }
 
@@ -280,8 +295,8 @@ std::span<const Route> routes() {
 }
 
 std::span<const Extension> extensions() {
-  static const Extension rows[] = {role_assignments, role_definitions, locks,
-                                   permissions,      deny_assignments, classic_administrators};
+  static const Extension rows[] = {role_assignments, role_definitions,       locks, permissions,
+                                   deny_assignments, classic_administrators, tags};
   return rows;
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "provider/provider.h"
 #include "provider/schema.h"
+#include "provider/tags.h"
 #include "provider/tracked.h"
 
 namespace pinaco::provider {
@@ -172,7 +173,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
                                  member_or_null(envelope, "properties"), before, update));
   const Json tags = member_or_null(envelope, "tags");
   if (!tags.is_null()) {
-    TRY(arm::check_tags(tags));
+    TRY(check_tags(type, tags));
     wanted.tags = tags;
   } else if (!patch) {
     wanted.tags = JsonObject();
@@ -239,19 +240,11 @@ Result<Outcome> write_resource(const ResourceType& type, const Call& call, bool 
 
 }  // namespace
 
-namespace {
-constexpr std::string_view another = "Another operation (";
-}
-
-bool is_busy(const Error& error) {
-  return error.kind == Kind::conflict && error.message.starts_with(another);
-}
-
 Error busy_with(const model::Resource& resource) {
-  return arm::error(Kind::conflict, "Conflict",
-                    fmt::format("{}{}) is working on '{}'. Wait until it has "
+  return arm::error(Kind::busy, "Conflict",
+                    fmt::format("Another operation ({}) is working on '{}'. Wait until it has "
                                 "ended and try again.",
-                                another, resource.provisioning, resource.id.text()));
+                                resource.provisioning, resource.id.text()));
 }
 
 const Location* World::find_location(std::string_view any_spelling) const {

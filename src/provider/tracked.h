@@ -5,6 +5,7 @@
 
 namespace pinaco::provider {
 
+// Another operation works on it: the same may be asked again later (Kind::busy).
 Error busy_with(const model::Resource& resource);
 
 }  // namespace pinaco::provider
