@@ -87,4 +87,23 @@ void upload_pages(http::Client& client, const std::string& url, const Bytes& vhd
   }
 }
 
+// A text as a page blob, with spaces up to the end of its last page. The answer to its last
+// request.
+template <typename Sign>
+Result<http::Answer> put_text(http::Client& client, const std::string& url, std::string text,
+                              Sign sign) {
+  text.resize((text.size() + 511) / 512 * 512, ' ');
+  http::Ask make{.method = "PUT", .url = url};
+  make.headers.add("x-ms-blob-type", "PageBlob");
+  make.headers.add("x-ms-blob-content-length", std::to_string(text.size()));
+  sign(make);
+  auto made = client.send(make);
+  if (!made || made->status != 201) return made;
+  http::Ask write{.method = "PUT", .url = url + "?comp=page", .body = as_bytes(text)};
+  write.headers.add("x-ms-page-write", "update");
+  write.headers.add("x-ms-range", fmt::format("bytes=0-{}", text.size() - 1));
+  sign(write);
+  return client.send(write);
+}
+
 }  // namespace pinaco::app

@@ -14,6 +14,7 @@
 #include "arm/arm.h"
 #include "base/ipv4.h"
 #include "base/text.h"
+#include "front/front.h"
 #include "os/files.h"
 
 namespace pinaco::app {
@@ -299,6 +300,23 @@ Result<> read_proxy(const toml::table& table, ProxyConfig& proxy) {
   return {};
 }
 
+Result<> read_links(const toml::table& table, const std::string& data_folder, LinksConfig& links) {
+  TRY(check_names(table, {"link_hosts", "link_ca"}));
+  TRY(read_texts(table, "link_hosts", links.hosts));
+  for (const auto& host : links.hosts) {
+    if (front::is_link_host(host)) continue;
+    return fail(bad(*table.get("link_hosts"),
+                    fmt::format("'{}' is no host: write \"name\", \"name:port\", \"*.name\" or "
+                                "\"*\", without https:// and path.",
+                                host)));
+  }
+  TRY(read_text(table, "link_ca", links.ca_file));
+  if (!links.ca_file.empty() && !links.ca_file.starts_with('/')) {
+    links.ca_file = data_folder + "/" + links.ca_file;
+  }
+  return {};
+}
+
 Result<identity::TrustedIssuer> read_issuer(const toml::table& table) {
   TRY(check_names(table, {"name", "issuer", "audience", "tenant", "subject_claim", "name_claim",
                           "groups_claim", "auto_create"}));
@@ -351,7 +369,7 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
                             parsed.error().source().begin.line, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
-  TRY(check_names(root, {"server", "machines", "proxy", "region", "issuers"}));
+  TRY(check_names(root, {"server", "machines", "proxy", "deployments", "region", "issuers"}));
   Config config = default_config(data_folder);
   const auto must_be = [&](std::string_view name, bool good) -> Result<> {
     const toml::node* node = root.get(name);
@@ -359,13 +377,16 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
     return fail(bad(*node, name == "region"     ? "write each region as [[region]]."
                            : name == "issuers"  ? "write each issuer as [[issuers]]."
                            : name == "machines" ? "write the settings of machines below [machines]."
-                           : name == "proxy"    ? "write the settings of the proxy below [proxy]."
-                                                : "write the settings of the server below "
-                                                  "[server]."));
+                           : name == "deployments"
+                               ? "write the settings of deployments below [deployments]."
+                           : name == "proxy" ? "write the settings of the proxy below [proxy]."
+                                             : "write the settings of the server below "
+                                               "[server]."));
   };
   TRY(must_be("server", root.get_as<toml::table>("server") != nullptr));
   TRY(must_be("machines", root.get_as<toml::table>("machines") != nullptr));
   TRY(must_be("proxy", root.get_as<toml::table>("proxy") != nullptr));
+  TRY(must_be("deployments", root.get_as<toml::table>("deployments") != nullptr));
   TRY(must_be("region", root.get_as<toml::array>("region") != nullptr));
   TRY(must_be("issuers", root.get_as<toml::array>("issuers") != nullptr));
   if (const auto* server = root.get_as<toml::table>("server")) TRY(read_server(*server, config));
@@ -373,6 +394,9 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
     TRY(read_machines(*machines, data_folder, config.machines));
   }
   if (const auto* proxy = root.get_as<toml::table>("proxy")) TRY(read_proxy(*proxy, config.proxy));
+  if (const auto* links = root.get_as<toml::table>("deployments")) {
+    TRY(read_links(*links, data_folder, config.links));
+  }
   if (const auto* regions = root.get_as<toml::array>("region")) {
     config.regions.clear();
     std::set<std::string> names;

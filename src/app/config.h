@@ -40,6 +40,13 @@
 //   clouds = ["German"]        # or "Public": the names to answer for. German when neither is given
 //   hosts = ["*.blob.example"] # further names
 //
+//   [deployments]
+//   link_hosts = ["templates.example", "lan.example:8443", "*.blob.example"]  # where templateLink
+//                              # and parametersLink may lead besides this server's storage
+//                              # accounts: HTTPS only, port 443 unless one is named. Patterns
+//                              # ("*" is any host) never lead to private addresses.
+//   link_ca = "corp.pem"       # who signs the certificates there; the system's when left out
+//
 //   [[region]]
 //   name = "westeurope"
 //   display_name = "West Europe"
@@ -99,6 +106,11 @@ struct ProxyConfig {
   std::vector<std::string> hosts = {};  // those of the clouds, too
 };
 
+struct LinksConfig {
+  std::vector<std::string> hosts = {};
+  std::string ca_file = {};
+};
+
 struct Config {
   std::string address = "127.0.0.1";
   int port = 8443;
@@ -114,6 +126,7 @@ struct Config {
   std::vector<std::string> issuer_hosts = {};
   MachinesConfig machines = {};
   ProxyConfig proxy = {};
+  LinksConfig links = {};
   std::vector<RegionConfig> regions;  // the first is the default home
   std::vector<identity::TrustedIssuer> issuers = {};
 };

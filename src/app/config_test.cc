@@ -59,6 +59,24 @@ TEST(Config, HasNoProxyUnlessOneIsWanted) {
   }
 }
 
+TEST(Config, FetchesTemplatesFromNoHostUnlessItIsListed) {
+  EXPECT_TRUE(parse_config("", "/data")->links.hosts.empty());
+  const auto config = parse_config(
+      "[deployments]\nlink_hosts = [\"a.example\", \"lan:8443\", \"*.b.example\", \"*\", "
+      "\"*:8443\"]\nlink_ca = \"corp.pem\"\n",
+      "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->links.hosts.size(), 5U);
+  EXPECT_EQ(config->links.ca_file, "/data/corp.pem");
+  for (const char* bad : {"https://a.example", "a.example/templates", "a b", "", "*a.example",
+                          "a.example:https", "*.", "a@b.example"}) {
+    const auto text = std::string("[deployments]\nlink_hosts = [\"") + bad + "\"]\n";
+    EXPECT_FALSE(parse_config(text, "/data")) << bad;
+  }
+  EXPECT_FALSE(parse_config("deployments = 1", "/data"));
+  EXPECT_FALSE(parse_config("[deployments]\nhosts = []", "/data"));
+}
+
 TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
   const auto usual = parse_config("", "/data");
   EXPECT_EQ(usual->shared_subscriptions_max, 30);

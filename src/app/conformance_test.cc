@@ -16,6 +16,7 @@
 //   ANONYMOUS         the next request goes without a token
 //   UPLOAD MIB SEED   a fixed VHD of random bytes, as pages to the last accessSAS that came;
 //                     UPLOAD MIB SEED /a/c/b to a blob of a storage account
+//   PAGES /a/c/b      the body as a page blob of a storage account, spaces at its end
 //   COMPARE           what the last accessSAS reads is what was uploaded last
 //   SIGN acct {key}   the next requests to /acct are signed with this key
 //   SAS x acct c/b rw {x} is the query of a shared access signature, for ten minutes
@@ -399,6 +400,11 @@ void Conformance::play(const std::string& path) {
         const bool location = request == "FOLLOW Location";
         drain();
         send("GET", follow_[location ? "Location" : "Azure-AsyncOperation"], "");
+      } else if (request.starts_with("PAGES ")) {
+        auto put = put_text(*client_, url_of(request.substr(6)), expand(body),
+                            [&](http::Ask& ask) { keys_.sign(ask, clock_.now()); });
+        ASSERT_TRUE(put) << where_ << put.error().message;
+        answer_ = std::move(*put);
       } else {
         const auto space = request.find(' ');
         ASSERT_NE(space, std::string::npos) << where_;

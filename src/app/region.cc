@@ -240,12 +240,16 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
                               .host = pinaco->host.get(),
                               .nbd = *pinaco->nbd,
                               .nbd_host = config.address == "0.0.0.0" ? "" : config.address,
-                              .link_key = link_key}));
+                              .link_key = link_key,
+                              .link_hosts = config.links.hosts,
+                              .link_ca_file = config.links.ca_file}));
 
   pinaco->workers->start();
-  TRY(pinaco->deployments->start([front = pinaco->front.get()](const deploy::Request& request) {
-    return front->perform(request);
-  }));
+  TRY(pinaco->deployments->start(
+      [front = pinaco->front.get()](const deploy::Request& request) {
+        return front->perform(request);
+      },
+      [front = pinaco->front.get()](const deploy::Link& link) { return front->fetch(link); }));
   auto http = http::serve(
       {.address = config.address,
        .port = static_cast<std::uint16_t>(config.port),

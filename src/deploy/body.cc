@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "deploy/links.h"
 #include "deploy/paths.h"
 #include "deploy/shapes.h"
 
@@ -105,6 +106,30 @@ std::optional<Asked> parse_short_path(std::string_view path) {
                .item = std::string(words.size() > 8 ? words[8] : "")};
 }
 
+// The template and its parameters, which came along or are behind links.
+Result<> read_content(const Engine& engine, const provider::Call& call, const Json& properties,
+                      Wanted& wanted) {
+  const Json* text = find_path(properties, "template");
+  if (auto linked = TRY(follow_link(engine, call, properties, "templateLink"))) {
+    wanted.text = std::move(linked->content);
+    wanted.link = std::move(linked->whole);
+    wanted.record.link = std::move(linked->shown);
+  } else if (text != nullptr && text->is_object()) {
+    wanted.text = *text;
+  } else {
+    return fail(arm::error(Kind::invalid, "InvalidTemplate",
+                           "Deployment template validation failed: 'The request has no "
+                           "'template'.'."));
+  }
+  const Json* parameters = find_path(properties, "parameters");
+  wanted.parameters = parameters != nullptr ? *parameters : Json(JsonObject());
+  if (auto linked = TRY(follow_link(engine, call, properties, "parametersLink"))) {
+    wanted.parameters = std::move(linked->content);
+    wanted.record.parameters_link = std::move(linked->shown);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<Asked> parse_path(std::string_view path) {
@@ -169,23 +194,7 @@ Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const
                            "This server does not deploy an older template when one fails "
                            "(onErrorDeployment)."));
   }
-  for (const char* link : {"templateLink", "parametersLink"}) {
-    const Json* found = find_path(*properties, link);
-    if (found == nullptr || found->is_null()) continue;
-    return fail(arm::error(Kind::invalid, "InvalidContentLink",
-                           fmt::format("This server does not fetch templates from elsewhere "
-                                       "({}); send the template itself.",
-                                       link)));
-  }
-  const Json* text = find_path(*properties, "template");
-  if (text == nullptr || !text->is_object()) {
-    return fail(arm::error(Kind::invalid, "InvalidTemplate",
-                           "Deployment template validation failed: 'The request has no "
-                           "'template'.'."));
-  }
-  wanted.text = *text;
-  const Json* parameters = find_path(*properties, "parameters");
-  wanted.parameters = parameters != nullptr ? *parameters : Json(JsonObject());
+  TRY(read_content(engine, call, *properties, wanted));
   // The content of a whole parameter file is fine as well.
   if (const Json* inner = find_path(wanted.parameters, "parameters");
       inner != nullptr && find_path(wanted.parameters, "$schema") != nullptr) {

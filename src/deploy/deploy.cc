@@ -100,6 +100,9 @@ Result<Outcome> put(Engine& engine, const Call& call, const Asked& asked) {
     TRY(put_record(change, place, record));
     TRY(put_part(change, place, record.name, Part::text, wanted.text));
     TRY(put_part(change, place, record.name, Part::given, wanted.given));
+    if (!wanted.link.empty()) {
+      TRY(put_part(change, place, record.name, Part::link, Json(wanted.link)));
+    }
     return change.put_fact(pending_fact(record.run), JsonObject{{"tenant", record.tenant},
                                                                 {"scope", record.scope},
                                                                 {"name", record.name},
@@ -123,10 +126,9 @@ Result<Outcome> validate(Engine& engine, const Call& call, const Asked& asked) {
     const auto& planned = wanted.plan->plan()[i];
     if (!planned.wanted) continue;
     resources.push_back(JsonObject{{"id", planned.id}});
-    const auto body = wanted.plan->body(i, nullptr);
-    if (!body && !body.error().message.contains("is not expected at this location")) {
-      return fail(body.error());
-    }
+    NotYet runtime;
+    const auto body = wanted.plan->body(i, &runtime);
+    if (!body && !runtime.was_asked()) return fail(body.error());
   }
   auto shown = show(wanted.record);
   auto& properties = shown.get_object()["properties"].get_object();
@@ -304,8 +306,8 @@ Deployments::Deployments(model::Model& model, const access::Access& access, Opti
     : engine_(std::make_unique<Engine>(model, access, options)) {}
 Deployments::~Deployments() = default;
 
-Result<> Deployments::start(Dispatch dispatch) {
-  return engine_->start(std::move(dispatch));
+Result<> Deployments::start(Dispatch dispatch, Fetch fetch) {
+  return engine_->start(std::move(dispatch), std::move(fetch));
 }
 
 void Deployments::stop() {

@@ -44,6 +44,15 @@ struct Request {
 };
 using Dispatch = std::function<Result<provider::Outcome>(const Request& request)>;
 
+// A template, or parameters, that somebody's deployment names by a URI.
+struct Link {
+  std::string uri;  // with what signs it: no answer and no log may hold what is behind its '?'
+  identity::Caller caller = {};
+  std::string base_url = {};  // "https://host:port", as the client of the deployment used it
+};
+// What is there, as JSON. InvalidContentLink.
+using Fetch = std::function<Result<Json>(const Link& link)>;
+
 struct Options {
   std::size_t lanes = 8;      // requests at once
   std::size_t running = 100;  // deployments at once, of each level of nesting; more wait
@@ -61,7 +70,7 @@ class Deployments {
   ~Deployments();
 
   // Before the first answer(). Takes up what a former process left.
-  Result<> start(Dispatch dispatch);
+  Result<> start(Dispatch dispatch, Fetch fetch = nullptr);
   void stop();
   void drain();  // waits until none runs; for tests
 

@@ -31,8 +31,9 @@ Engine::~Engine() {
   stop();
 }
 
-Result<> Engine::start(Dispatch dispatch) {
+Result<> Engine::start(Dispatch dispatch, Fetch fetch) {
   dispatch_ = std::move(dispatch);
+  fetch_ = std::move(fetch);
   auto shards = TRY(model_.shards());
   shards.emplace_back();
   for (const auto& shard : shards) {
@@ -75,6 +76,12 @@ Result<std::unique_ptr<templates::Template>> Engine::load(const Record& record, 
                                                           const Json& parameters) const {
   auto around = TRY(surroundings_of(record, model_, access_));
   return templates::Template::load(std::move(text), parameters, std::move(around));
+}
+
+Result<Json> Engine::fetch(const Link& link) const {
+  if (fetch_ != nullptr) return fetch_(link);
+  return fail(arm::error(Kind::invalid, "InvalidContentLink",
+                         "This server fetches no templates: send the template itself."));
 }
 
 Result<> Engine::check_room() const {
@@ -181,6 +188,8 @@ Result<std::shared_ptr<Engine::Run>> Engine::open(const Waiting& waiting) {
     if (!record || record->run != waiting.run || has_ended(record->state)) return {};
     text = TRY(find_part(view, run->place, waiting.name, Part::text));
     given = TRY(find_part(view, run->place, waiting.name, Part::given));
+    const auto link = TRY(find_part(view, run->place, waiting.name, Part::link));
+    run->link = link.is_string() ? std::string(link.get_string()) : std::string();
     kept = TRY(find_steps(view, run->place, waiting.name));
     return {};
   }));

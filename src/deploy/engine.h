@@ -25,13 +25,14 @@ class Engine {
   Engine(model::Model& model, const access::Access& access, Options options);
   ~Engine();
 
-  Result<> start(Dispatch dispatch);
+  Result<> start(Dispatch dispatch, Fetch fetch);
   void stop();
   void drain();
 
   model::Model& model() const { return model_; }
   const access::Access& access() const { return access_; }
   const Dispatch& dispatch() const { return dispatch_; }
+  Result<Json> fetch(const Link& link) const;
 
   // A template as it is deployed there by that record's caller.
   Result<std::unique_ptr<templates::Template>> load(const Record& record, Json text,
@@ -45,6 +46,7 @@ class Engine {
   struct Run {
     Record record;
     Place place;
+    std::string link;  // that its template came from, with what signs it
     std::unique_ptr<templates::Template> plan;
     std::mutex evaluating;  // the plan
     std::vector<Step> steps;
@@ -88,6 +90,7 @@ class Engine {
   const access::Access& access_;
   const Options options_;
   Dispatch dispatch_;
+  Fetch fetch_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool moved_ = false;

@@ -20,7 +20,8 @@ struct Wanted {
   Record record;
   Json text;
   Json parameters;
-  Json given;  // parameters as evaluated, secure ones too
+  Json given;        // parameters as evaluated, secure ones too
+  std::string link;  // the text came from there, with what signs it; empty: it came along
   std::unique_ptr<templates::Template> plan;
 };
 Result<Wanted> read_body(const Engine& engine, const provider::Call& call, const Asked& asked);

@@ -94,6 +94,7 @@ Json to_json(const Record& record) {
                     {"tags", record.tags},
                     {"parameters", record.parameters},
                     {"link", record.link},
+                    {"parametersLink", record.parameters_link},
                     {"hash", record.hash},
                     {"providers", record.providers},
                     {"dependencies", record.dependencies},
@@ -126,6 +127,7 @@ Result<Record> record_from(const Json& json) {
   record.tags = json_at(json, "tags", JsonObject());
   record.parameters = json_at(json, "parameters", JsonObject());
   record.link = json_at(json, "link", nullptr);
+  record.parameters_link = json_at(json, "parametersLink", nullptr);
   record.hash = text_at(json, "hash");
   record.providers = json_at(json, "providers", JsonArray());
   record.dependencies = json_at(json, "dependencies", JsonArray());
@@ -221,7 +223,8 @@ Result<Json> find_long(const model::View& view, const std::string& prefix) {
 }
 
 std::string part_of(const Place& place, std::string_view name, Part part) {
-  return place.parts(name) + (part == Part::given ? "given/" : "text/");
+  constexpr std::string_view names[] = {"given/", "link/", "text/"};
+  return fmt::format("{}{}", place.parts(name), names[static_cast<std::size_t>(part)]);
 }
 
 }  // namespace
@@ -300,6 +303,7 @@ Result<> put_part(model::Change& change, const Place& place, std::string_view na
 }
 
 Result<> erase_given(model::Change& change, const Place& place, std::string_view name) {
+  TRY(erase_long(change, part_of(place, name, Part::link)));
   return erase_long(change, part_of(place, name, Part::given));
 }
 

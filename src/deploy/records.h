@@ -5,6 +5,7 @@
 //   <prefix>deployment/<name>                 what lists and races need: the run, its state
 //   <prefix>deployment-part/<name>/record/<n> the record: what a GET shows
 //   <prefix>deployment-part/<name>/given/<n>  parameters with secrets, until it has ended
+//   <prefix>deployment-part/<name>/link/<n>   where it came from, with what signs it; as long
 //   <prefix>deployment-part/<name>/text/<n>   the template
 //   <prefix>deployment-part/<name>/steps/<n>  how far each resource is
 //   deploying/<run>                           one that has not ended: its scope, name and tenant
@@ -39,7 +40,8 @@ struct Record {
   bool cancel = false;    // somebody asked for it
   Json tags = JsonObject();
   Json parameters = JsonObject();  // as shown: without secure values
-  Json link = nullptr;             // templateLink
+  Json link = nullptr;             // templateLink, as shown
+  Json parameters_link = nullptr;  // parametersLink, as shown
   std::string hash;                // of the template
   Json providers = JsonArray();
   Json dependencies = JsonArray();
@@ -109,11 +111,12 @@ Result<std::optional<Record>> find_record(const model::View& view, const Place& 
 Result<> put_record(model::Change& change, const Place& place, const Record& record);
 // Asks for its end.
 Result<> put_cancel(model::Change& change, const Place& place, Listed listed);
-enum class Part { given, text };
+enum class Part { given, link, text };
 Result<Json> find_part(const model::View& view, const Place& place, std::string_view name,
                        Part part);
 Result<> put_part(model::Change& change, const Place& place, std::string_view name, Part part,
                   const Json& json);
+// With the link: what is secret.
 Result<> erase_given(model::Change& change, const Place& place, std::string_view name);
 Result<std::vector<Step>> find_steps(const model::View& view, const Place& place,
                                      std::string_view name);

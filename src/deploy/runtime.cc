@@ -42,6 +42,20 @@ Result<Json> Reader::provider(const std::string& name) {
                          fmt::format("There is no resource type '{}'.", cut_text(name, 200))));
 }
 
+Result<Json> NotYet::asked() {
+  was_asked_ = true;
+  return fail(Kind::unavailable, "Nothing is deployed yet.");
+}
+Result<Json> NotYet::get(const std::string&, const std::string&) {
+  return asked();
+}
+Result<Json> NotYet::list(const std::string&, const std::string&, const std::string&, const Json&) {
+  return asked();
+}
+Result<Json> NotYet::provider(const std::string&) {
+  return asked();
+}
+
 Result<templates::Surroundings> surroundings_of(const Record& record, model::Model& model,
                                                 const access::Access& access) {
   templates::Surroundings around{.scope = record.scope == "/" ? std::string() : record.scope,

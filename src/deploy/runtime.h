@@ -27,6 +27,21 @@ class Reader final : public templates::Runtime {
   const std::string subscription_;
 };
 
+// Before anything is deployed: what asks for it cannot be evaluated yet.
+class NotYet final : public templates::Runtime {
+ public:
+  bool was_asked() const { return was_asked_; }
+
+  Result<Json> get(const std::string& id, const std::string& api_version) override;
+  Result<Json> list(const std::string& action, const std::string& id,
+                    const std::string& api_version, const Json& body) override;
+  Result<Json> provider(const std::string& name) override;
+
+ private:
+  Result<Json> asked();
+  bool was_asked_ = false;
+};
+
 // What a template's functions say of where it is deployed.
 struct Record;
 Result<templates::Surroundings> surroundings_of(const Record& record, model::Model& model,

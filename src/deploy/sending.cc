@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "deploy/engine.h"
+#include "deploy/links.h"
 #include "deploy/shapes.h"
 
 namespace pinaco::deploy {
@@ -46,6 +47,7 @@ void Engine::send(Run& run, std::size_t index) {
     if (body) {
       auto request = request_of(run, "PUT", planned.id, planned.api_version);
       request.body = std::move(*body);
+      if (planned.is_deployment()) give_base(request.body, run.link);
       request.deployed_by = fmt::format("{}/{}", run.record.run, index);
       outcome = dispatch_(request);
     } else {

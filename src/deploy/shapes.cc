@@ -65,6 +65,7 @@ Json show(const Record& record) {
       {"providers", record.providers},
       {"dependencies", record.dependencies}};
   if (!record.link.is_null()) properties["templateLink"] = record.link;
+  if (!record.parameters_link.is_null()) properties["parametersLink"] = record.parameters_link;
   if (!record.outputs.is_null()) properties["outputs"] = record.outputs;
   if (record.state == State::succeeded) properties["outputResources"] = record.output_resources;
   if (!record.error.is_null()) properties["error"] = record.error;

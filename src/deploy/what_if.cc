@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "deploy/links.h"
 #include "deploy/paths.h"
 #include "deploy/runtime.h"
 
@@ -117,6 +118,7 @@ Result<provider::Outcome> what_if(Engine& engine, const provider::Call& call, co
     named.insert(to_lower(planned.id));
     JsonObject change{{"resourceId", planned.id}};
     auto body = wanted.plan->body(i, &reader);
+    if (body && planned.is_deployment()) hide_signatures(*body);
     auto before = reader.get(planned.id, planned.api_version);
     const bool there = before.has_value();
     if (!there && before.error().kind != Kind::not_found) return fail(before.error());

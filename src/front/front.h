@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "access/access.h"
 #include "deploy/deploy.h"
@@ -39,9 +40,17 @@ struct Parts {
   std::string nbd_host = "127.0.0.1";  // as clients reach the NBD server
   std::string link_key;                // signs links; secret
   std::string scheme = "https";
+  // Where the links of deployments may lead besides own storage accounts (links.h); and who signs
+  // the certificates there, when it is not one whom the system trusts.
+  std::vector<std::string> link_hosts = {};
+  std::string link_ca_file = {};
 };
 
+// Whether a text may stand in Parts::link_hosts: "name", "name:port", "*.name", "*".
+bool is_link_host(std::string_view text);
+
 class Blobs;
+class Links;
 class OwnInterface;
 class Storage;
 struct Target;
@@ -55,6 +64,8 @@ class Front {
   http::Reply answer(http::Request& request);
   // The same way for what a deployment asks, as its caller: deploy::Dispatch.
   Result<provider::Outcome> perform(const deploy::Request& request);
+  // What a deployment's template or parameters link to: deploy::Fetch.
+  Result<Json> fetch(const deploy::Link& link);
   static std::uint64_t body_bytes_max(const http::Request& head);
 
  private:
@@ -78,6 +89,7 @@ class Front {
   std::unique_ptr<Blobs> blobs_;
   std::unique_ptr<OwnInterface> own_;
   std::unique_ptr<Storage> storage_;
+  std::unique_ptr<Links> links_;
   graph::Graph graph_;
 };
 

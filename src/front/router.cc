@@ -9,6 +9,7 @@
 #include "front/blobs.h"
 #include "front/body.h"
 #include "front/front.h"
+#include "front/links.h"
 #include "front/metadata.h"
 #include "front/own.h"
 #include "front/standing.h"
@@ -65,6 +66,7 @@ Result<std::unique_ptr<Front>> Front::open(Parts parts) {
   front->blobs_ = std::make_unique<Blobs>(front->parts_);
   front->own_ = std::make_unique<OwnInterface>(front->parts_, *front->blobs_);
   front->storage_ = std::make_unique<Storage>(front->parts_);
+  front->links_ = std::make_unique<Links>(front->parts_, *front->storage_);
   TRY(front->own_->restore_exports());
   return front;
 }

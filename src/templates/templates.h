@@ -6,3 +6,4 @@
 #include "templates/expression.h"
 #include "templates/resource_id.h"
 #include "templates/template.h"
+#include "templates/uri.h"
