@@ -12,6 +12,7 @@
 #include "provider/sharing.h"
 #include "provider/storage.h"
 #include "provider/tags.h"
+#include "provider/template_specs.h"
 
 namespace pinaco::provider {
 namespace {
@@ -286,7 +287,7 @@ std::span<const ResourceType> types() {
       galleries,        image_definitions, image_versions,        disks,      snapshots,
       virtual_machines, managed_images,    virtual_networks,      subnets,    network_interfaces,
       public_addresses, security_groups,   security_rules,        scale_sets, scale_set_instances,
-      storage_accounts};
+      storage_accounts, template_specs,    template_spec_versions};
   return rows;
 }
 
