@@ -113,6 +113,23 @@ TEST_F(OutsideLinks, OfAListedHostAreDeployedAndToldNothingOfUs) {
   EXPECT_EQ(deploy(fmt::format("HTTPS://LOCALHOST:{}/full.json", outside_.port())), "200");
 }
 
+TEST_F(OutsideLinks, LeaveNothingBehindOfWhatSignedThem) {
+  start({outside_.place()});
+  EXPECT_EQ(deploy(fmt::format("https://{}/good.json?token=secret", outside_.place())), "201");
+  EXPECT_EQ(state(), "Succeeded");
+  std::size_t facts = 0;
+  const auto read = server_->parts().model->read(
+      server_->first().subscription, [&](const model::View& view) -> Result<> {
+        for (const auto& [name, json] : TRY(view.facts(""))) {
+          facts++;
+          EXPECT_FALSE(to_text(json).contains("secret")) << name;
+        }
+        return {};
+      });
+  EXPECT_TRUE(read);
+  EXPECT_GT(facts, 2U);
+}
+
 TEST_F(OutsideLinks, OfAnyOtherHostOrPortAreNotAskedFor) {
   start({"localhost", "example.org", "*.example.org", outside_.place("other.example")});
   const auto port = outside_.port();

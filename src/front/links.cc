@@ -149,6 +149,10 @@ Result<std::string> Links::read_own(const deploy::Link& link) {
     return fail(unreadable(link.uri, "It names no blob of a storage account."));
   }
   auto reply = storage_.answer(request, target);
+  if (reply.status >= 500) {
+    return fail(arm::error(Kind::busy, "ServerBusy",
+                           "A template could not be read just now. Try again in a while."));
+  }
   if (reply.status != 200) {
     return fail(unreadable(link.uri, fmt::format("The blob service answered {} {}.", reply.status,
                                                  reply.headers.get("x-ms-error-code"))));
