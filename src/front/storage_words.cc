@@ -54,7 +54,7 @@ std::string metadata_xml(const Json& metadata) {
     xml += fmt::format(
         "<{}>{}</{}>", name,
         markup_escape(each.value().is_string() ? std::string_view(each.value().get_string())
-                                            : std::string_view()),
+                                               : std::string_view()),
         name);
   }
   return xml + "</Metadata>";
@@ -86,7 +86,9 @@ http::Reply list_reply(std::string xml, const std::string& next) {
 }
 
 std::string blob_xml(const blob::Blob& row, bool with_metadata) {
-  const auto content = [&](const char* name) { return markup_escape(string_at(row.content, name)); };
+  const auto content = [&](const char* name) {
+    return markup_escape(string_at(row.content, name));
+  };
   std::string xml = fmt::format(
       "<Blob><Name>{}</Name><Properties><Creation-Time>{}</Creation-Time><Last-Modified>{}"
       "</Last-Modified><Etag>{}</Etag><Content-Length>{}</Content-Length><Content-Type>{}"

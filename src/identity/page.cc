@@ -22,7 +22,8 @@ http::Reply page_reply(int status, const Page& page) {
       markup_escape(page.title), style);
   if (!page.text.empty()) html += fmt::format("<p>{}</p>\n", markup_escape(page.text));
   if (!page.problem.empty()) {
-    html += fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", markup_escape(page.problem));
+    html +=
+        fmt::format("<p class=\"problem\" role=\"alert\">{}</p>\n", markup_escape(page.problem));
   }
   if (!page.action.empty()) {
     html += fmt::format("<form method=\"post\" action=\"{}\">\n", markup_escape(page.action));
@@ -39,10 +40,11 @@ http::Reply page_reply(int status, const Page& page) {
                                                : "off");
     }
     for (const Button& button : page.buttons) {
-      html += button.name.empty() ? fmt::format("<button>{}</button>\n", markup_escape(button.text))
-                                  : fmt::format("<button name=\"{}\" value=\"{}\">{}</button>\n",
-                                                markup_escape(button.name), markup_escape(button.value),
-                                                markup_escape(button.text));
+      html += button.name.empty()
+                  ? fmt::format("<button>{}</button>\n", markup_escape(button.text))
+                  : fmt::format("<button name=\"{}\" value=\"{}\">{}</button>\n",
+                                markup_escape(button.name), markup_escape(button.value),
+                                markup_escape(button.text));
     }
     html += "</form>\n";
   }
