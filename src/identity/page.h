@@ -11,7 +11,6 @@
 
 namespace pinaco::identity {
 
-
 struct Field {
   std::string name;
   std::string value;
