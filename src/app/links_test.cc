@@ -14,6 +14,11 @@ constexpr const char* gallery_template = R"({"$schema": "x", "contentVersion": "
   "resources": [{"type": "Microsoft.Compute/galleries", "apiVersion": "2021-10-01",
     "name": "outside", "location": "westeurope", "properties": {}}]})";
 
+constexpr const char* nested_template = R"({"$schema": "x", "contentVersion": "1.0.0.0",
+  "resources": [{"type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01",
+    "name": "inner", "properties": {"mode": "Incremental",
+      "templateLink": {"relativePath": "../good.json"}}}]})";
+
 // A host with templates, and a certificate of an authority of its own.
 class Outside {
  public:
@@ -40,14 +45,17 @@ class Outside {
   }
   int asked() const { return asked_; }
   std::string headers() const { return headers_; }
+  std::string target() const { return target_; }  // of the last request; when none is under way
 
  private:
   http::Reply answer(http::Request& request) {
     asked_++;
+    target_ = request.target;
     for (const auto& [name, value] : request.headers.all()) headers_ += name + ": " + value + "\n";
     http::Reply reply;
     const auto path = request.target.substr(0, request.target.find('?'));
     if (path == "/good.json") reply.body = std::string("\xEF\xBB\xBF") + gallery_template;
+    if (path == "/nested/main.json") reply.body = nested_template;
     if (path == "/large.json") reply.body = std::string((4 << 20) + 1, ' ');
     if (path == "/full.json") {
       reply.body = gallery_template;
@@ -61,7 +69,7 @@ class Outside {
     return reply;
   }
 
-  std::string folder_, headers_;
+  std::string folder_, headers_, target_;
   CertificatePaths paths_;
   std::atomic<int> asked_ = 0;
   std::unique_ptr<http::Server> server_;
@@ -111,6 +119,15 @@ TEST_F(OutsideLinks, OfAListedHostAreDeployedAndToldNothingOfUs) {
     EXPECT_FALSE(outside_.headers().contains(ours)) << outside_.headers();
   }
   EXPECT_EQ(deploy(fmt::format("HTTPS://LOCALHOST:{}/full.json", outside_.port())), "200");
+}
+
+TEST_F(OutsideLinks, OfNestedTemplatesAreRelativeAndSignedTheSame) {
+  start({outside_.place()});
+  EXPECT_EQ(deploy(fmt::format("https://{}/nested/main.json?token=secret", outside_.place())),
+            "201");
+  EXPECT_EQ(state(), "Succeeded");
+  EXPECT_EQ(outside_.asked(), 2);
+  EXPECT_EQ(outside_.target(), "/good.json?token=secret");
 }
 
 TEST_F(OutsideLinks, LeaveNothingBehindOfWhatSignedThem) {

@@ -122,7 +122,7 @@ Error Links::unreadable(std::string_view uri, std::string_view why) const {
 
 Result<Json> Links::fetch(const deploy::Link& link) {
   const bool own = istarts_with(link.uri, link.base_url + "/");
-  const auto text = own ? TRY(read_own(link)) : TRY(read_outside(link.uri));
+  const auto text = own ? TRY(read_own(link)) : TRY(read_outside(link));
   auto json = parse_body(trimmed(text), true);
   if (json) return std::move(*json);
   return fail(
@@ -198,14 +198,16 @@ Result<> Links::sign(const deploy::Link& link, http::Request& request) {
   return {};
 }
 
-Result<std::string> Links::read_outside(const std::string& uri) {
+Result<std::string> Links::read_outside(const deploy::Link& link) {
+  const auto& uri = link.uri;
   const auto place = place_of(uri);
   const auto listed = place ? find_listed(parts_.link_hosts, *place) : Listed::no;
   if (listed == Listed::no) {
     return fail(unreadable(
-        uri,
-        "This server reads blobs of its own storage accounts, and from hosts that its operator "
-        "listed (link_hosts in the configuration), over HTTPS."));
+        uri, fmt::format("This server reads blobs of its own storage accounts, as "
+                         "{}/account/container/blob, and from hosts that its operator listed "
+                         "(link_hosts in the configuration), over HTTPS.",
+                         link.base_url)));
   }
   const Counted under_way(outside_);
   if (outside_ > outside_max) {

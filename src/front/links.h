@@ -28,7 +28,7 @@ class Links {
  private:
   Result<std::string> read_own(const deploy::Link& link);
   Result<> sign(const deploy::Link& link, http::Request& request);
-  Result<std::string> read_outside(const std::string& uri);
+  Result<std::string> read_outside(const deploy::Link& link);
   Error unreadable(std::string_view uri, std::string_view why) const;
 
   const Parts& parts_;
