@@ -49,9 +49,11 @@ class Observed(unittest.TestCase):
         self.assertNotIn("works", next(each for each in shown.splitlines() if "sig create" in each))
 
     def test_what_is_known_to_be_absent_must_be(self):
-        done = page(az=["ran az resource move"])
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("was just seen to work", done.stderr)
+        for command in ("az resource move", "az vm create"):
+            done = page(az=[f"ran {command}"])
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("was just seen to work", done.stderr)
+        self.assertEqual(page(az=["ran az vm create (hybrid)"]).returncode, 0)
 
 
 if __name__ == "__main__":
