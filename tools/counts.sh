@@ -6,7 +6,7 @@
 
 passed=0 failed=0 skipped=0
 failures=()
-test_seconds_max=${TEST_SECONDS_MAX:-900}
+test_seconds_max=${TEST_SECONDS_MAX:-1500}
 
 note() { printf '\n== %s\n' "$*"; }
 
