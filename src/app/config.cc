@@ -258,7 +258,7 @@ Result<> read_machines(const toml::table& table, const std::string& data_folder,
     return fail(bad(table, "driver is \"qemu\", \"libvirt\", \"none\" or \"off\"."));
   }
   TRY(read_hosts(table, machines));
-  const auto below = [&](std::string path) {
+  const auto below = [&](const std::string& path) {
     return path.starts_with('/') ? path : data_folder + "/" + path;
   };
   TRY(read_text(table, "folder", machines.folder));

@@ -395,7 +395,7 @@ void Conformance::play(const std::string& path) {
       continue;
     }
     if (line.starts_with("=>")) {
-      where_ = path + ":" + std::to_string(number) + ": " + request + "\n";
+      where_ = fmt::format("{}:{}: {}\n", path, number, request);
       if (request.starts_with("FOLLOW")) {
         const bool location = request == "FOLLOW Location";
         drain();

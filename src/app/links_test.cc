@@ -51,7 +51,9 @@ class Outside {
   http::Reply answer(http::Request& request) {
     asked_++;
     target_ = request.target;
-    for (const auto& [name, value] : request.headers.all()) headers_ += name + ": " + value + "\n";
+    for (const auto& [name, value] : request.headers.all()) {
+      headers_ += fmt::format("{}: {}\n", name, value);
+    }
     http::Reply reply;
     const auto path = request.target.substr(0, request.target.find('?'));
     if (path == "/good.json") reply.body = std::string("\xEF\xBB\xBF") + gallery_template;

@@ -85,7 +85,7 @@ constexpr std::size_t machine_disks_max = 4096;
 // Where machines run. QEMU itself is looked for when the first one starts.
 Result<std::unique_ptr<work::Host>> open_host(const Config& config, const RunOptions& options,
                                               Random& random,
-                                              std::shared_ptr<std::atomic<bool>> ending) {
+                                              const std::shared_ptr<std::atomic<bool>>& ending) {
   const MachinesConfig& machines = config.machines;
   if (machines.driver == "off") return std::unique_ptr<work::Host>();
   const bool simulated = machines.driver == "none";
@@ -202,6 +202,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->world = world_of(config);
 
   std::vector<std::shared_ptr<store::Region>> regions;
+  regions.reserve(config.regions.size());
   const auto frames =
       store::make_frame_cache(static_cast<std::uint64_t>(config.frame_cache_mib) << 20);
   for (const auto& each : config.regions) {

@@ -8,7 +8,7 @@ namespace pinaco::arm {
 int http_status(const Error& error) {
   switch (error.kind) {
     case Kind::invalid:
-      return 400;
+      return error.code == "UnsupportedMediaType" ? 415 : 400;
     case Kind::denied:
       // These say that we do not know who asks; the others that we do.
       for (const char* code : {"AuthenticationFailed", "InvalidAuthenticationToken",

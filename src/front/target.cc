@@ -132,7 +132,6 @@ http::Reply error_reply(const Error& reason) {
     error.message = told_error(reason).message;
   }
   auto reply = json_reply(arm::http_status(error), arm::envelope(error));
-  if (error.code == "UnsupportedMediaType") reply.status = 415;
   if (reply.status == 503 || reply.status == 429) reply.headers.add("Retry-After", "1");
   return reply;
 }
