@@ -82,6 +82,7 @@ class Tree {
   DirectoryOptions directory_;
   MachineOptions machines_;
   CloudOptions cloud_;
+  UsageOptions usage_;
 };
 
 CLI::App& Tree::add(const std::string& name, const std::string& description,
@@ -331,6 +332,11 @@ void Tree::add_small_ones() {
   auto& regions = add("regions", "List the server's regions.", "  pinaco regions -o json",
                       [] { return RegionsOptions(); });
   add_output(regions);
+  auto& usage =
+      add("usage", "Show the subscription's limits in each region, and what is used.",
+          "  pinaco usage\n  pinaco usage --region westeurope -o json", [this] { return usage_; });
+  usage.add_option("--region", usage_.region, "Only this region (all)");
+  add_output(usage);
   add("routes", "Print the operations that the server answers.", "",
       [] { return RoutesOptions(); });
   auto& completion = add("completion", "Print a completion script for a shell.",

@@ -18,6 +18,7 @@
 #include "app/remove.h"
 #include "app/serve.h"
 #include "app/show.h"
+#include "app/usage.h"
 
 namespace pinaco::app {
 
@@ -29,7 +30,7 @@ struct RoutesOptions {};
 using Command =
     std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions, PushOptions,
                  PullOptions, ListOptions, LogOptions, ShowOptions, BootOptions, DeleteOptions,
-                 DirectoryOptions, MachineOptions, CloudOptions>;
+                 DirectoryOptions, MachineOptions, CloudOptions, UsageOptions>;
 
 struct CommandLine {
   Command command;

@@ -82,11 +82,17 @@ TEST(CommandLine, RefusesToBootNothingOrTwoThings) {
 
 TEST(CommandLine, EveryCommandHasHelpThatNamesIt) {
   for (const char* name : {"serve", "login", "push", "pull", "list", "show", "boot", "delete",
-                           "regions", "routes", "completion", "version"}) {
+                           "regions", "usage", "routes", "completion", "version"}) {
     const auto help = parsed<PrintText>({name, "--help"});
     EXPECT_NE(help.text.find(name), std::string::npos) << name;
     EXPECT_NE(help.text.find("Usage"), std::string::npos) << name;
   }
+}
+
+TEST(CommandLine, TakesTheRegionOfUsage) {
+  EXPECT_EQ(parsed<UsageOptions>({"usage"}).region, "");
+  EXPECT_EQ(parsed<UsageOptions>({"usage", "--region", "eastus"}).region, "eastus");
+  EXPECT_NE(refusal({"usage", "eastus"}), "accepted");
 }
 
 TEST(CommandLine, TakesClientsOfACloud) {

@@ -15,6 +15,17 @@
 //   eager = false              # deployments start where a version is not complete yet
 //   issuer_hosts = ["id.lan"]  # private ones, where federated credentials may point
 //
+//   [limits]                   # of a subscription in a region
+//   galleries = 100
+//   image_definitions = 1000
+//   image_versions = 10000
+//   virtual_machines = 1000    # those of scale sets are not among them
+//   scale_sets = 2500
+//
+//   [[limits.subscription]]    # where one differs
+//   id = "…"
+//   galleries = 200
+//
 //   [machines]                 # virtual machines on this host
 //   driver = "qemu"            # "libvirt": on the hosts below; "none": disks are offered, nothing
 //                              # runs; "off": no machines
@@ -65,6 +76,7 @@
 // Unknown names are refused, so that a typing error does not pass for a setting.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -122,6 +134,8 @@ struct Config {
   int image_disk_gb_max = 1024;
   provider::EndOfLife end_of_life = provider::EndOfLife::off;
   bool eager = false;
+  provider::Limits limits = {};
+  std::map<std::string, provider::Limits> own_limits = {};  // by subscription, in lower case
   std::vector<std::string> names;
   std::vector<std::string> issuer_hosts = {};
   MachinesConfig machines = {};

@@ -162,5 +162,47 @@ TEST(Config, RefusesHostsOfMachinesThatAreNotWhole) {
   }
 }
 
+constexpr const char* some_subscription = "0B1F6471-1bf0-4dda-aec3-cb9272f09590";
+
+TEST(Config, ReadsLimitsOfAllAndOfOneSubscription) {
+  const auto usual = parse_config("", "/data");
+  EXPECT_EQ(usual->limits.galleries, 100U);
+  EXPECT_EQ(usual->limits.definitions, 1000U);
+  EXPECT_EQ(usual->limits.versions, 10'000U);
+  EXPECT_TRUE(usual->own_limits.empty());
+  const auto config = parse_config(
+      std::string("[limits]\ngalleries = 5\nimage_versions = 70\n[[limits.subscription]]\nid = "
+                  "\"") +
+          some_subscription + "\"\nimage_versions = 90\nscale_sets = 1\n",
+      "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->limits.galleries, 5U);
+  EXPECT_EQ(config->limits.definitions, 1000U);
+  EXPECT_EQ(config->limits.versions, 70U);
+  const auto& own = config->own_limits.at("0b1f6471-1bf0-4dda-aec3-cb9272f09590");
+  EXPECT_EQ(own.galleries, 5U);
+  EXPECT_EQ(own.versions, 90U);
+  EXPECT_EQ(own.sets, 1U);
+}
+
+TEST(Config, RefusesLimitsThatAreNone) {
+  const std::string one =
+      std::string("[[limits.subscription]]\nid = \"") + some_subscription + "\"\n";
+  for (const std::string& bad :
+       {std::string("limits = 3"), std::string("[limits]\ngalleries = 0"),
+        std::string("[limits]\ngalleries = -1"), std::string("[limits]\ngalleries = 1000001"),
+        std::string("[limits]\ngalleries = \"5\""), std::string("[limits]\ngalleries = 1.5"),
+        std::string("[limits]\ngalleries_max = 5"), std::string("[limits]\nsubscription = 1"),
+        std::string("[limits]\nsubscription = [1]"),
+        std::string("[[limits.subscription]]\ngalleries = 1"),
+        std::string("[[limits.subscription]]\nid = \"me\"\ngalleries = 1"), one + "galleries = 0",
+        one + "versions = 1", one + one}) {
+    EXPECT_FALSE(parse_config(bad, "/data")) << bad;
+  }
+  const auto refused = parse_config("[limits]\n\ngalleries = 0", "/data");
+  EXPECT_NE(refused.error().message.find("line 3"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("from 1 to 1000000"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pinaco::app

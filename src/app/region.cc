@@ -31,6 +31,8 @@ provider::World world_of(const Config& config) {
   world.shared_subscriptions_max = static_cast<std::size_t>(config.shared_subscriptions_max);
   world.shared_tenants_max = static_cast<std::size_t>(config.shared_tenants_max);
   world.image_disk_gb_max = config.image_disk_gb_max;
+  world.limits = config.limits;
+  world.own_limits = config.own_limits;
   world.end_of_life = config.end_of_life;
   world.eager = config.eager;
   for (const auto& region : config.regions) {
@@ -184,6 +186,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   auto pinaco = std::make_unique<Pinaco>();
   pinaco->kv = options.in_memory ? kv::open_memory() : TRY(kv::open_sqlite(data + "/pinaco.db"));
   pinaco->model = std::make_unique<model::Model>(*pinaco->kv, clock, random);
+  TRY(pinaco->model->bring_up_to_date());
   TRY(os::make_folders(data + "/keys"));
   const auto paths =
       TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));

@@ -41,6 +41,9 @@ struct Runner {
   int operator()(const RegionsOptions&) const {
     return with_console([](Console& console) { return list_regions(console); });
   }
+  int operator()(const UsageOptions& options) const {
+    return with_console([&](Console& console) { return print_usage(options, console); });
+  }
   int operator()(const LoginOptions& options) const {
     return with_console([&](Console& console) { return login(options, console); });
   }

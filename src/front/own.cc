@@ -113,11 +113,30 @@ Result<http::Reply> OwnInterface::regions() {
   return json_reply(200, JsonObject{{"value", std::move(rows)}});
 }
 
+// What a deployment in the definition's location, or in ?region=, would take.
+Result<model::Resource> OwnInterface::latest(const provider::Call& call,
+                                             const arm::ResourceId& id) const {
+  if (id.types.size() != 3) return parts_.model.get(id);  // a disk may be called so
+  provider::Call here = call;
+  here.id = id;
+  std::optional<model::Resource> found;
+  TRY(parts_.model.read(id.subscription, [&](const model::View& view) -> Result<> {
+    auto region = TRY(view.get(id.parent()))
+    .location;
+    if (const auto asked = call.query.find("region"); asked != call.query.end()) {
+      region = arm::normalize_location(asked->second);
+    }
+    found = TRY(provider::resolve_image(here, view, id, region, false));
+    return {};
+  }));
+  return std::move(*found);
+}
+
 Result<http::Reply> OwnInterface::contents(const provider::Call& call) {
   const auto asked = call.query.find("id");
   if (asked == call.query.end()) return fail(arm::missing_parameter("id"));
   const auto id = TRY(resource_of(call, asked->second, "read"));
-  const auto row = TRY(parts_.model.get(id));
+  const auto row = TRY(iequals(id.name(), "latest") ? latest(call, id) : parts_.model.get(id));
   JsonArray disks;
   if (const Json* content = find_path(row.internal, "content")) disks.push_back(*content);
   if (const Json* contents = find_path(row.internal, "contents")) {

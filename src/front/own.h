@@ -38,6 +38,7 @@ class OwnInterface {
   Result<http::Reply> regions();
   void add_load(const arm::ResourceId& version, JsonObject& region) const;
   Result<http::Reply> contents(const provider::Call& call);
+  Result<model::Resource> latest(const provider::Call& call, const arm::ResourceId& id) const;
   Result<http::Reply> make_link(const provider::Call& call);
   Result<http::Reply> end_link(const provider::Call& call, const std::string& grant);
   Result<http::Reply> exports(const provider::Call& call, const Target& target);

@@ -42,6 +42,14 @@ class EngineTest : public testing::TestWithParam<const char*> {
     }));
     return rows;
   }
+  std::vector<Row> range_back(std::string_view begin, std::string_view end, std::size_t rows_max) {
+    std::vector<Row> rows;
+    EXPECT_TRUE(kv_->read("s", [&](Reader& reader) -> Result<> {
+      rows = TRY(reader.range_back(begin, end, rows_max));
+      return {};
+    }));
+    return rows;
+  }
 
   const os::TestFolder folder_;
   std::unique_ptr<Kv> kv_;

@@ -40,6 +40,9 @@ class Reader {
   // Rows with begin <= key < end, in order of their bytes. An empty end has no upper bound.
   virtual Result<std::vector<Row>> range(std::string_view begin, std::string_view end,
                                          std::size_t rows_max) = 0;
+  // The last of the same rows, from the end.
+  virtual Result<std::vector<Row>> range_back(std::string_view begin, std::string_view end,
+                                              std::size_t rows_max) = 0;
 };
 
 // Reads see the transaction's own writes.

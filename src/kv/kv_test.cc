@@ -133,6 +133,22 @@ TEST_P(EveryKv, RangesAreInOrderOfBytesAndLimited) {
   EXPECT_TRUE(range("", "", 0).empty());
 }
 
+TEST_P(EveryKv, ARangeIsReadFromItsEndToo) {
+  const std::string zero("a\0b", 3);
+  for (const auto& key : {std::string("b"), zero, std::string("\xff"), std::string("a"),
+                          std::string("\x7f"), std::string("aa")}) {
+    ASSERT_TRUE(put("s", key, "v"));
+  }
+  EXPECT_THAT(keys_of(range_back("", "", 100)), ElementsAre("\xff", "\x7f", "b", "aa", zero, "a"));
+  EXPECT_THAT(keys_of(range_back("a", "b", 2)), ElementsAre("aa", zero));
+  EXPECT_THAT(keys_of(range_back("aa", "", 100)), ElementsAre("\xff", "\x7f", "b", "aa"));
+  EXPECT_THAT(keys_of(range_back("b", "c", 100)), ElementsAre("b"));
+  EXPECT_TRUE(range_back("b", "a", 100).empty());
+  EXPECT_TRUE(range_back("", "", 0).empty());
+  ASSERT_TRUE(erase("s", "b"));
+  EXPECT_THAT(keys_of(range_back("b", "", 100)), ElementsAre("\xff", "\x7f"));
+}
+
 TEST_P(EveryKv, ThePrefixEndClosesARange) {
   const std::string last = "a\xff";
   for (const auto& key : {std::string("a"), std::string("a/1"), last, last + "\xff" + "x",
@@ -323,6 +339,9 @@ TEST_P(EveryKv, AgreesWithAnOrderedMapAfterRandomTransactions) {
       }
       const auto rows = TRY(change.range("", "", 1000));
       EXPECT_EQ(rows.size(), next.size());
+      auto back = keys_of(TRY(change.range_back("", "", 1000)));
+      std::ranges::reverse(back);
+      EXPECT_EQ(back, keys_of(rows));
       if (failing) return fail(Kind::invalid, "as planned");
       return {};
     });

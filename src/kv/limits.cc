@@ -42,6 +42,12 @@ Result<std::vector<Row>> CheckedReader::range(std::string_view begin, std::strin
   return engine_.range(begin, end, rows_max);
 }
 
+Result<std::vector<Row>> CheckedReader::range_back(std::string_view begin, std::string_view end,
+                                                   std::size_t rows_max) {
+  TRY(check_rows(rows_max));
+  return engine_.range_back(begin, end, rows_max);
+}
+
 Result<> CheckedTransaction::check_write(std::string_view key) {
   TRY(check_bytes("a key", key.size(), key_bytes_max));
   if (++writes_ <= writes_max) return {};

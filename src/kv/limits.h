@@ -28,6 +28,8 @@ class CheckedReader final : public Reader {
   Result<std::optional<Row>> find(std::string_view key) override;
   Result<std::vector<Row>> range(std::string_view begin, std::string_view end,
                                  std::size_t rows_max) override;
+  Result<std::vector<Row>> range_back(std::string_view begin, std::string_view end,
+                                      std::size_t rows_max) override;
 
  private:
   Reader& engine_;
@@ -41,6 +43,10 @@ class CheckedTransaction final : public Transaction {
   Result<std::vector<Row>> range(std::string_view begin, std::string_view end,
                                  std::size_t rows_max) override {
     return reader_.range(begin, end, rows_max);
+  }
+  Result<std::vector<Row>> range_back(std::string_view begin, std::string_view end,
+                                      std::size_t rows_max) override {
+    return reader_.range_back(begin, end, rows_max);
   }
   Result<> put(std::string_view key, std::string_view value) override;
   Result<> erase(std::string_view key) override;

@@ -90,6 +90,24 @@ class View final : public Transaction {
     return rows;
   }
 
+  Result<std::vector<Row>> range_back(std::string_view begin, std::string_view end,
+                                      std::size_t rows_max) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Row> rows;
+    if (!shard_) return rows;
+    std::size_t bytes = 0;
+    auto row = end.empty() ? shard_->rows.end() : shard_->rows.lower_bound(end);
+    while (row != shard_->rows.begin() && rows.size() < rows_max) {
+      --row;
+      if (row->first < begin) break;
+      const Version* version = visible(row->second, at_);
+      if (!version) continue;
+      TRY(check_range_bytes(bytes += row->first.size() + version->value->size()));
+      rows.push_back({.key = row->first, .value = *version->value, .revision = version->revision});
+    }
+    return rows;
+  }
+
   Result<> put(std::string_view key, std::string_view value) override {
     const std::lock_guard lock(mutex_);
     write(key, std::string(value));

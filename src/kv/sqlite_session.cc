@@ -94,6 +94,12 @@ Result<> Session::prepare() {
   range_open_ =
       TRY(prepared("SELECT key, value, revision FROM rows WHERE shard = ?1 AND key >= ?2 "
                    "ORDER BY key LIMIT ?4"));
+  back_ =
+      TRY(prepared("SELECT key, value, revision FROM rows WHERE shard = ?1 AND key >= ?2 "
+                   "AND key < ?3 ORDER BY key DESC LIMIT ?4"));
+  back_open_ =
+      TRY(prepared("SELECT key, value, revision FROM rows WHERE shard = ?1 AND key >= ?2 "
+                   "ORDER BY key DESC LIMIT ?4"));
   revision_ = TRY(prepared("SELECT revision FROM shards WHERE shard = ?1"));
   shards_ = TRY(prepared("SELECT shard, revision FROM shards ORDER BY shard"));
   first_change_ =
@@ -112,9 +118,12 @@ Result<std::optional<Row>> Session::find(std::string_view shard, std::string_vie
       .key = std::string(key), .value = std::string(run.bytes(0)), .revision = run.number(1)};
 }
 
-Result<std::vector<Row>> Session::range(std::string_view shard, std::string_view begin,
-                                        std::string_view end, std::size_t rows_max) {
-  auto run = end.empty() ? range_open_.run() : range_.run();
+namespace {
+
+Result<std::vector<Row>> rows_between(Statement& statement, std::string_view shard,
+                                      std::string_view begin, std::string_view end,
+                                      std::size_t rows_max) {
+  auto run = statement.run();
   run.bind(1, shard).bind(2, begin).bind(4, std::uint64_t{rows_max});
   if (!end.empty()) run.bind(3, end);
   std::vector<Row> rows;
@@ -127,6 +136,18 @@ Result<std::vector<Row>> Session::range(std::string_view shard, std::string_view
         {.key = std::string(key), .value = std::string(value), .revision = run.number(2)});
   }
   return rows;
+}
+
+}  // namespace
+
+Result<std::vector<Row>> Session::range(std::string_view shard, std::string_view begin,
+                                        std::string_view end, std::size_t rows_max) {
+  return rows_between(end.empty() ? range_open_ : range_, shard, begin, end, rows_max);
+}
+
+Result<std::vector<Row>> Session::range_back(std::string_view shard, std::string_view begin,
+                                             std::string_view end, std::size_t rows_max) {
+  return rows_between(end.empty() ? back_open_ : back_, shard, begin, end, rows_max);
 }
 
 Result<Revision> Session::revision(std::string_view shard) {

@@ -22,6 +22,8 @@ class Session {
   Result<std::optional<Row>> find(std::string_view shard, std::string_view key);
   Result<std::vector<Row>> range(std::string_view shard, std::string_view begin,
                                  std::string_view end, std::size_t rows_max);
+  Result<std::vector<Row>> range_back(std::string_view shard, std::string_view begin,
+                                      std::string_view end, std::size_t rows_max);
   Result<Revision> revision(std::string_view shard);  // 0: never written
   Result<std::vector<std::pair<std::string, Revision>>> shards();
   Result<std::vector<Changed>> changes(std::string_view shard, Revision after,
@@ -35,6 +37,8 @@ class Session {
   Statement find_;
   Statement range_;
   Statement range_open_;
+  Statement back_;
+  Statement back_open_;
   Statement revision_;
   Statement shards_;
   Statement first_change_;
@@ -51,6 +55,10 @@ class SessionReader final : public Reader {
   Result<std::vector<Row>> range(std::string_view begin, std::string_view end,
                                  std::size_t rows_max) override {
     return session_.range(shard_, begin, end, rows_max);
+  }
+  Result<std::vector<Row>> range_back(std::string_view begin, std::string_view end,
+                                      std::size_t rows_max) override {
+    return session_.range_back(shard_, begin, end, rows_max);
   }
 
  private:

@@ -30,6 +30,10 @@ class WriterTransaction final : public Transaction {
                                  std::size_t rows_max) override {
     return reader_.range(begin, end, rows_max);
   }
+  Result<std::vector<Row>> range_back(std::string_view begin, std::string_view end,
+                                      std::size_t rows_max) override {
+    return reader_.range_back(begin, end, rows_max);
+  }
 
   Result<> put(std::string_view key, std::string_view value) override {
     TRY(open());

@@ -12,12 +12,26 @@ constexpr char separator = '\x1f';
 
 constexpr std::string_view groups_type = "microsoft.resources/resourcegroups";
 
+constexpr std::string_view versions_type = "microsoft.compute/galleries/images/versions";
+
+std::string version_key(const std::string& name) {
+  const auto number = arm::parse_version_name(name);
+  if (!number) return to_lower(name);
+  auto key = fmt::format("{:010}.{:010}.{:010}", number->major, number->minor, number->patch);
+  // Another spelling of a number is another name: "01.0.0".
+  if (name != fmt::format("{}.{}.{}", number->major, number->minor, number->patch)) {
+    key += '/' + name;
+  }
+  return key;
+}
+
 std::string names_key(const arm::ResourceId& id) {
-  std::string key = type_prefix(to_lower(id.full_type()), {});
+  const auto type = to_lower(id.full_type());
+  std::string key = type_prefix(type, {});
   key += to_lower(id.group);
-  for (const auto& name : id.names) {
+  for (std::size_t i = 0; i < id.names.size(); i++) {
     key += separator;
-    key += to_lower(name);
+    key += i == 2 && type == versions_type ? version_key(id.names[i]) : to_lower(id.names[i]);
   }
   return key;
 }

@@ -3,11 +3,15 @@
 // subscription are each one range:
 //
 //   r/microsoft.compute/galleries/images <1f> group <1f> gallery <1f> definition
+//   r/microsoft.compute/galleries/images/versions <1f> group <1f> gallery <1f> definition <1f>
+//     0000000001.0000000010.0000000000, so that versions are in the order of their numbers
 //   r/microsoft.resources/resourcegroups <1f> group
 //   o/<guid>              an operation
 //   p/<guid>              an operation that a worker must bring to its end
 //   e/<20 digits>/<guid>  an operation that ended then, in microseconds since 1970
 //   f/<name>              a fact
+//   c/<type> <1f> <location>  how many resources there are, of the types that are counted
+//   l/                    the layout of the rows above, a number
 #pragma once
 
 #include "arm/arm.h"
@@ -20,6 +24,8 @@ inline constexpr std::string_view operations_prefix = "o/";
 inline constexpr std::string_view pending_prefix = "p/";
 inline constexpr std::string_view ended_prefix = "e/";
 inline constexpr std::string_view facts_prefix = "f/";
+inline constexpr std::string_view counts_prefix = "c/";
+inline constexpr std::string_view layout_key = "l/";
 
 std::string resource_key(const arm::ResourceId& id);
 // What the keys of a collection's resources start with.

@@ -3,37 +3,15 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/counts.h"
 #include "model/keys.h"
+#include "model/rows.h"
 
 namespace pinaco::model {
 namespace {
 
-constexpr std::size_t rows_at_once = 1000;
-
 Error not_found(const arm::ResourceId& id) {
   return id.is_group() ? arm::group_not_found(id.group) : arm::resource_not_found(id);
-}
-
-Result<Json> parse_row(const kv::Row& row) {
-  auto json = parse_json(row.value);
-  if (!json) {
-    return fail(Kind::corrupt,
-                "A row of the database cannot be read: " + json.error().message + ".");
-  }
-  return json;
-}
-
-// Every row whose key starts with `prefix`, a few at a time so that no range grows too large.
-Result<> for_rows(kv::Reader& reader, const std::string& prefix,
-                  const std::function<Result<>(const kv::Row&)>& function) {
-  const std::string end = kv::prefix_end(prefix);
-  std::string begin = prefix;
-  for (;;) {
-    const auto rows = TRY(reader.range(begin, end, rows_at_once));
-    for (const auto& row : rows) TRY(function(row));
-    if (rows.size() < rows_at_once) return {};
-    begin = rows.back().key + '\0';
-  }
 }
 
 // A page's continuation is its last key, so that rows made or erased meanwhile move nothing.
@@ -95,6 +73,34 @@ Result<std::vector<Resource>> View::list_all(const arm::ResourceId& collection) 
     return {};
   }));
   return resources;
+}
+
+Result<> View::from_last(const arm::ResourceId& collection,
+                         const std::function<Result<bool>(Resource)>& take) const {
+  TRY(check_shard(collection, subscription_));
+  const std::string prefix = collection_prefix(collection);
+  std::string end = kv::prefix_end(prefix);
+  // Mostly the first one is what is wanted.
+  for (std::size_t wanted = 4;; wanted = std::min<std::size_t>(wanted * 4, rows_at_once)) {
+    const auto rows = TRY(reader_.range_back(prefix, end, wanted));
+    for (const auto& row : rows) {
+      if (!TRY(take(TRY(resource_from(TRY(parse_row(row))))))) return {};
+    }
+    if (rows.size() < wanted) return {};
+    end = rows.back().key;
+  }
+}
+
+Result<std::size_t> View::count(std::string_view type, std::string_view location) const {
+  return kept_count(reader_, count_key(type, location));
+}
+
+Result<Counts> View::counts() const {
+  return kept_counts(reader_);
+}
+
+Result<Counts> View::recount() const {
+  return counts_of_rows(reader_);
 }
 
 Result<std::vector<Resource>> View::list_group(std::string_view group) const {
@@ -164,7 +170,9 @@ Result<std::vector<std::pair<std::string, Json>>> View::facts_between(std::strin
 
 Result<> Change::put(const Resource& resource) {
   TRY(check_shard(resource.id, subscription_));
-  return transaction_.put(resource_key(resource.id), to_text(to_json(resource)));
+  const std::string key = resource_key(resource.id);
+  if (is_counted(key)) TRY(move_count(transaction_, key, &resource));
+  return transaction_.put(key, to_text(to_json(resource)));
 }
 
 std::string rules_prefix(std::string_view scope_key) {
@@ -180,7 +188,9 @@ Result<> Change::erase(const arm::ResourceId& id) {
   // What was allowed on it goes with it: a later one of the same name starts without.
   for (const auto& [name, value] : TRY(facts(rules_prefix(id.key())))) TRY(erase_fact(name));
   for (const auto& [name, value] : TRY(facts(attached_prefix(id.key())))) TRY(erase_fact(name));
-  return transaction_.erase(resource_key(id));
+  const std::string key = resource_key(id);
+  if (is_counted(key)) TRY(move_count(transaction_, key, nullptr));
+  return transaction_.erase(key);
 }
 
 Result<Operation> Change::start(Operation operation) {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -71,6 +72,9 @@ struct Page {
   std::string next;  // where the next page starts; empty on the last
 };
 
+// How many resources there are of a type in a location, by the key of the row that says so.
+using Counts = std::map<std::string, std::size_t>;
+
 // What one transaction, or one consistent view, can read of a subscription.
 class View {
  public:
@@ -84,6 +88,17 @@ class View {
   Result<Page> list(const arm::ResourceId& collection, std::string_view from,
                     std::size_t rows_max) const;
   Result<std::vector<Resource>> list_all(const arm::ResourceId& collection) const;
+  // The same from the end, until `take` returns false: of a definition, from its highest version
+  // down.
+  Result<> from_last(const arm::ResourceId& collection,
+                     const std::function<Result<bool>(Resource)>& take) const;
+  // How many resources of a type of Microsoft.Compute ("galleries/images") are in a location, of
+  // galleries and what is below them, machines (those of a scale set count with it) and scale
+  // sets. Change::put and Change::erase keep these counts.
+  Result<std::size_t> count(std::string_view type, std::string_view location) const;
+  // All counts as they are kept, and as all rows say it: the same, always.
+  Result<Counts> counts() const;
+  Result<Counts> recount() const;
   // The resources of all types in a group, or, with an empty one, of the subscription; the groups
   // themselves are not among them.
   Result<std::vector<Resource>> list_group(std::string_view group) const;
@@ -144,6 +159,9 @@ class Model {
   Result<std::optional<Resource>> find(const arm::ResourceId& id) const;
   Result<Resource> get(const arm::ResourceId& id) const;
   Result<std::vector<std::string>> shards() const;  // without ""
+
+  // After the start, before anything else: rows that an older version wrote.
+  Result<> bring_up_to_date();
 
   // Counts the commits of this Model that changed facts under access_facts: who keeps those in
   // memory reads them again when it has moved, and so sees a change before its caller is answered.

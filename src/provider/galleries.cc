@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "provider/limits.h"
 #include "provider/schema.h"
 #include "provider/sharing.h"
 
@@ -77,26 +78,8 @@ constexpr Member definition_members[] = {
 };
 constexpr Schema definition_schema{definition_members};
 
-// How many of a type a subscription has in a region.
-Result<std::size_t> count_in_region(const Draft& draft, std::string_view type) {
-  const arm::ResourceId all{.subscription = draft.change.subscription(),
-                            .group = {},
-                            .provider = "Microsoft.Compute",
-                            .types = {},
-                            .names = {}};
-  arm::ResourceId collection = all;
-  for (const auto part : split(type, '/')) collection.types.emplace_back(part);
-  std::size_t count = 0;
-  for (const auto& row : TRY(draft.change.list_all(collection))) {
-    // Those of flexible scale sets count with their set.
-    const bool of_set = !string_at(row.internal, "set").empty();
-    if (row.location == draft.wanted.location && !of_set) count++;
-  }
-  return count;
-}
-
 Result<> prepare_gallery(Draft& draft) {
-  TRY(check_quota(draft, "galleries", "Galleries", draft.call.world.galleries_max));
+  TRY(check_limit(draft, "galleries"));
   Json& properties = draft.wanted.properties;
   set_path(properties, "identifier.uniqueName",
            fmt::format("{}-{}", draft.change.subscription(), to_upper(draft.wanted.id.name())));
@@ -155,7 +138,7 @@ Result<> check_recommended(const Json& properties, std::string_view what) {
 }
 
 Result<> prepare_definition(Draft& draft) {
-  TRY(check_quota(draft, "galleries/images", "GalleryImages", draft.call.world.definitions_max));
+  TRY(check_limit(draft, "galleries/images"));
   Json& properties = draft.wanted.properties;
   for (const char* required : {"osType", "osState", "identifier"}) {
     if (find_path(properties, required) == nullptr) {
@@ -202,20 +185,6 @@ constexpr Action gallery_actions[] = {
 
 std::span<const std::string_view> gallery_api_versions() {
   return versions_known;
-}
-
-Result<> check_quota(const Draft& draft, std::string_view type, std::string_view name,
-                     std::size_t limit) {
-  if (draft.current) return {};
-  const std::size_t used = TRY(count_in_region(draft, type));
-  if (used < limit) return {};
-  return fail(arm::error(
-      Kind::quota, "OperationNotAllowed",
-      fmt::format("Operation could not be completed as it results in exceeding approved {} quota. "
-                  "Additional details - Deployment Model: Resource Manager, Location: {}, Current "
-                  "Limit: {}, Current Usage: {}, Additional Required: 1, (Minimum) New Limit "
-                  "Required: {}.",
-                  name, draft.wanted.location, limit, used, used + 1)));
 }
 
 Result<> check_end_of_life(const Draft& draft, std::string_view path) {

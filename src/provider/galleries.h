@@ -12,9 +12,6 @@ extern const ResourceType image_versions;
 // Every api-version of Microsoft.Compute/galleries and below, oldest first.
 std::span<const std::string_view> gallery_api_versions();
 
-// A new resource fits under the subscription's limit for its type in its region.
-Result<> check_quota(const Draft& draft, std::string_view type, std::string_view name,
-                     std::size_t limit);
 // A date that is new lies in the future.
 Result<> check_end_of_life(const Draft& draft, std::string_view path);
 

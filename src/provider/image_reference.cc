@@ -60,23 +60,21 @@ Result<std::optional<model::Resource>> find_latest(const Call& call, const model
                                                    std::string_view location, bool eager,
                                                    bool old_too) {
   std::optional<model::Resource> latest;
-  arm::VersionNumber highest;
   const auto now = call.model.clock().now();
   if (!old_too) {
     const auto parent = TRY(view.find(definition));
     if (parent && !ended_on(parent->properties, "endOfLifeDate", now).empty()) return latest;
   }
-  for (auto& version : TRY(view.list_all(definition.child("versions", "")))) {
-    const auto number = TRY(arm::parse_version_name(version.id.name()));
-    if (latest && number < highest) continue;
-    // An update that failed takes nothing from what was there before.
-    if (!bool_at(version.internal, "created") && version.provisioning == "Failed") continue;
-    if (!is_deployable(version, location, eager)) continue;
-    if (is_excluded(call.world, version, location)) continue;
-    if (!old_too && !ended_on(version, now).empty()) continue;
-    highest = number;
-    latest = std::move(version);
-  }
+  TRY(view.from_last(
+      definition.child("versions", ""), [&](model::Resource version) -> Result<bool> {
+        // An update that failed takes nothing from what was there before.
+        if (!bool_at(version.internal, "created") && version.provisioning == "Failed") return true;
+        if (!is_deployable(version, location, eager)) return true;
+        if (is_excluded(call.world, version, location)) return true;
+        if (!old_too && !ended_on(version, now).empty()) return true;
+        latest = std::move(version);
+        return false;
+      }));
   return latest;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "provider/galleries.h"
+#include "provider/limits.h"
 #include "provider/schema.h"
 #include "provider/sources.h"
 
@@ -232,8 +233,7 @@ Result<> prepare_version(Draft& draft) {
         "galleryImageVersion.properties.storageProfile",
         "Parameter 'galleryImageVersion.properties.storageProfile' is not allowed."));
   }
-  TRY(check_quota(draft, "galleries/images/versions", "GalleryImageVersions",
-                  draft.call.world.versions_max));
+  TRY(check_limit(draft, "galleries/images/versions"));
   Json& properties = draft.wanted.properties;
   const auto default_to = [&](std::string_view path, Json value) {
     if (find_path(properties, path) == nullptr) set_path(properties, path, std::move(value));

@@ -70,7 +70,6 @@ Result<Json> contents_of_machine(const Draft& draft, const model::Resource& mach
 // sizes.cc
 Result<Outcome> list_sizes(const Call& call);
 Result<Outcome> list_skus(const Call& call);
-Result<Outcome> list_usages(const Call& call);
 
 // Every api-version of virtual machines and managed images, oldest first.
 std::span<const std::string_view> compute_api_versions();

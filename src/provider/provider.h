@@ -46,25 +46,33 @@ std::vector<MachineSize> usual_sizes();  // when the configuration names none
 // What the end of life of an image means for new deployments. To the cloud it says nothing.
 enum class EndOfLife { off, warn, hide, block };  // hide: it is no latest version; block: that too
 
+// How many a subscription may have in a region.
+struct Limits {
+  std::size_t galleries = 100;
+  std::size_t definitions = 1000;
+  std::size_t versions = 10'000;
+  std::size_t machines = 1000;  // those of scale sets are not among them
+  std::size_t sets = 2500;
+};
+
 // What the rules may look at besides rows.
 struct World {
   std::vector<Location> locations;
   std::vector<MachineSize> sizes = usual_sizes();
-  std::size_t machines_max = 1000;  // of a subscription
-  int replicas_max = 10;            // of a version in a region
-  int image_disk_gb_max = 1024;     // of a disk of a version
+  int replicas_max = 10;         // of a version in a region
+  int image_disk_gb_max = 1024;  // of a disk of a version
   EndOfLife end_of_life = EndOfLife::off;
   bool eager = false;  // deployments start where the version is not complete yet
-  std::size_t galleries_max = 100;
-  std::size_t definitions_max = 1000;
-  std::size_t versions_max = 10'000;
-  std::size_t shared_subscriptions_max = 30;  // that a gallery is shared with
+  Limits limits;
+  std::map<std::string, Limits> own_limits = {};  // of subscriptions, by their ids in lower case
+  std::size_t shared_subscriptions_max = 30;      // that a gallery is shared with
   std::size_t shared_tenants_max = 5;
   std::size_t graph_rows_max = 100'000;  // that a query of Resource Graph holds at once
   std::size_t graph_bytes_max = 64 << 20;
 
   const Location* find_location(std::string_view any_spelling) const;
   const MachineSize* find_size(std::string_view name) const;
+  const Limits& limits_of(std::string_view subscription) const;
 };
 
 // Query parameters; names in lower case, "$expand" with its sign.

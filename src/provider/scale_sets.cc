@@ -5,7 +5,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "provider/galleries.h"
+#include "provider/limits.h"
 #include "provider/machine_members.h"
 #include "provider/schema.h"
 
@@ -14,8 +14,6 @@ namespace {
 
 using enum Shape;
 using enum Access;
-
-constexpr std::size_t sets_max = 2500;  // of a subscription in a region
 
 constexpr Member own[] = {
     // az's profile 2020-09-01-hybrid sends it with the api-version before the one that brought it.
@@ -172,7 +170,7 @@ Result<> prepare(Draft& draft) {
     if (find_path(properties, path) == nullptr) set_path(properties, path, std::move(value));
   };
   if (fresh) {
-    TRY(check_quota(draft, "virtualMachineScaleSets", "virtualMachineScaleSets", sets_max));
+    TRY(check_limit(draft, "virtualMachineScaleSets"));
     draft.wanted.internal = JsonObject{{"next", 0}};
     default_to("orchestrationMode", "Uniform");
     default_to("uniqueId", Json(draft.change.random().uuid()));

@@ -1,4 +1,4 @@
-// What sizes of machines there are, and how much of each limit is used: vmSizes, skus, usages.
+// What sizes of machines there are: vmSizes, skus.
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -58,13 +58,6 @@ Json show_sku(const MachineSize& size, const Location& location) {
                  capability("EncryptionAtHostSupported", "False"),
                  capability("MaxNetworkInterfaces", "1")}},
       {"restrictions", JsonArray()}};
-}
-
-Json usage(std::string_view name, std::string_view shown, std::size_t used, std::size_t limit) {
-  return JsonObject{{"unit", "Count"},
-                    {"currentValue", used},
-                    {"limit", limit},
-                    {"name", JsonObject{{"value", name}, {"localizedValue", shown}}}};
 }
 
 }  // namespace
@@ -140,63 +133,6 @@ Result<Outcome> list_skus(const Call& call) {
       }
     }
   }
-  return Outcome{.body = JsonObject{{"value", std::move(shown)}}};
-}
-
-Result<Outcome> list_usages(const Call& call) {
-  const auto location = TRY(location_of(call));
-  JsonArray shown;
-  TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
-    shown.clear();
-    const auto rows_of = [&](std::vector<std::string> types) -> Result<std::size_t> {
-      std::size_t count = 0;
-      const arm::ResourceId all{.subscription = view.subscription(),
-                                .group = {},
-                                .provider = "Microsoft.Compute",
-                                .types = std::move(types),
-                                .names = {}};
-      for (const auto& row : TRY(view.list_all(all))) count += row.location == location;
-      return count;
-    };
-    std::size_t cores = 0;
-    const arm::ResourceId machines{.subscription = view.subscription(),
-                                   .group = {},
-                                   .provider = "Microsoft.Compute",
-                                   .types = {"virtualMachines"},
-                                   .names = {}};
-    const auto rows = TRY(view.list_all(machines));
-    std::size_t here = 0;
-    for (const auto& row : rows) {
-      if (row.location != location) continue;
-      here++;
-      const auto* size = call.world.find_size(string_at(row.properties, "hardwareProfile.vmSize"));
-      if (size != nullptr) cores += static_cast<std::size_t>(size->processors);
-    }
-    shown.push_back(usage("virtualMachines", "Virtual Machines", here, call.world.machines_max));
-    shown.push_back(usage("cores", "Total Regional vCPUs", cores, call.world.machines_max * 8));
-    shown.push_back(
-        usage("Galleries", "Galleries", TRY(rows_of({"galleries"})), call.world.galleries_max));
-    std::size_t definitions = 0;
-    std::size_t versions = 0;
-    const arm::ResourceId galleries{.subscription = view.subscription(),
-                                    .group = {},
-                                    .provider = "Microsoft.Compute",
-                                    .types = {"galleries"},
-                                    .names = {}};
-    for (const auto& gallery : TRY(view.list_all(galleries))) {
-      for (const auto& definition : TRY(view.list_all(gallery.id.child("images", "")))) {
-        definitions += definition.location == location;
-        for (const auto& version : TRY(view.list_all(definition.id.child("versions", "")))) {
-          versions += version.location == location;
-        }
-      }
-    }
-    shown.push_back(
-        usage("GalleryImages", "Gallery images", definitions, call.world.definitions_max));
-    shown.push_back(
-        usage("GalleryImageVersions", "Gallery image versions", versions, call.world.versions_max));
-    return {};
-  }));
   return Outcome{.body = JsonObject{{"value", std::move(shown)}}};
 }
 

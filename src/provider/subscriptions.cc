@@ -68,9 +68,10 @@ JsonObject show_provider(const Call& call, std::string_view subscription, std::s
   // Operations that live below a provider, "locations/capsOperations", and the platform's own.
   for (const auto& route : routes()) {
     const auto below = fmt::format("/providers/{}/", name);
-    const auto at = route.pattern.find(below);
+    // The last one: a quota of Microsoft.Compute is no type of it.
+    const auto at = route.pattern.rfind("/providers/");
     std::string type;
-    if (at != std::string_view::npos) {
+    if (at != std::string_view::npos && route.pattern.substr(at).starts_with(below)) {
       std::vector<std::string> words;
       for (const auto part : split(route.pattern.substr(at + below.size()), '/')) {
         if (!part.starts_with('{')) words.emplace_back(part);

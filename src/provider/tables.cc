@@ -3,6 +3,7 @@
 #include "provider/authorization.h"
 #include "provider/disks.h"
 #include "provider/galleries.h"
+#include "provider/limits.h"
 #include "provider/machines.h"
 #include "provider/network.h"
 #include "provider/platform.h"
@@ -54,6 +55,9 @@ constexpr std::string_view sku_versions[] = {"2017-03-30", "2017-09-01", "2019-0
 #define SET                                                                           \
   "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Compute/" \
   "virtualMachineScaleSets/{set}/"
+#define QUOTA                                                                                 \
+  "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/providers/" \
+  "Microsoft.Quota/"
 const Route platform[] = {
     {"GET", "/tenants", subscription_versions, "", "tenants of the caller", list_tenants},
     {"GET", "/subscriptions", subscription_versions, "", "subscriptions of the caller",
@@ -164,6 +168,14 @@ const Route platform[] = {
     {"GET", "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/usages",
      compute_api_versions(), "Microsoft.Compute/locations/usages/read", "limits and what is used",
      list_usages},
+    {"GET", QUOTA "quotas", quota_api_versions(), "Microsoft.Quota/quotas/read", "limits",
+     list_quotas},
+    {"GET", QUOTA "quotas/{name}", quota_api_versions(), "Microsoft.Quota/quotas/read", "a limit",
+     get_quota},
+    {"GET", QUOTA "usages", quota_api_versions(), "Microsoft.Quota/usages/read",
+     "how much of each limit is used", list_quota_usages},
+    {"GET", QUOTA "usages/{name}", quota_api_versions(), "Microsoft.Quota/usages/read",
+     "how much of a limit is used", get_quota_usage},
     {"GET", "/subscriptions/{subscription}/providers/Microsoft.Compute/skus", sku_versions,
      "Microsoft.Compute/skus/read", "sizes of machines and types of disks", list_skus},
     {"POST", "/subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability",
@@ -274,11 +286,12 @@ const Route platform[] = {
 };
 
 #undef SET
+#undef QUOTA
 
 constexpr std::string_view known_namespaces[] = {
-    "Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights",
-    "Microsoft.Management",    "Microsoft.Network", "Microsoft.ResourceGraph",
-    "Microsoft.Resources",     "Microsoft.Storage"};
+    "Microsoft.Authorization", "Microsoft.Compute",   "Microsoft.Insights",
+    "Microsoft.Management",    "Microsoft.Network",   "Microsoft.Quota",
+    "Microsoft.ResourceGraph", "Microsoft.Resources", "Microsoft.Storage"};
 
 }  // namespace
 

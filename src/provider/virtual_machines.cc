@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "provider/galleries.h"
+#include "provider/limits.h"
 #include "provider/machine_members.h"
 #include "provider/machines.h"
 #include "provider/scale_sets.h"
@@ -142,7 +142,7 @@ namespace {
 
 Result<> prepare_new(Draft& draft) {
   const auto* size = TRY(size_of(draft));
-  TRY(check_quota(draft, "virtualMachines", "virtualMachines", draft.call.world.machines_max));
+  TRY(check_limit(draft, "virtualMachines"));
   Json& properties = draft.wanted.properties;
   draft.wanted.internal = JsonObject();
   if (const Json* plan = find_member(draft.envelope, "plan");

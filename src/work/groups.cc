@@ -88,7 +88,7 @@ Result<> delete_group(Bench& bench, const model::Operation& operation) {
           const auto rules = TRY(model::erase_some_rules(change, row.id));
           if (rules == model::rules_a_step) return {};  // the next step goes on with them
           TRY(change.erase(row.id));
-          writes += rules + 1;
+          writes += rules + 2;  // the row and the count of its type
           if (writes >= writes_a_step) return {};
         }
         return {};

@@ -18,6 +18,8 @@ step group create -n rg -l westeurope
 step sig create -g rg -r gallery
 step sig image-definition create -g rg -r gallery -i debian --publisher p --offer o --sku s \
   --os-type Linux --os-state Generalized
+step vm list-usage -l westeurope
+is '.[] | select(.localName == "Galleries") | "\(.currentValue) of \(.limit)"' '1 of 100'
 step disk create -g rg -n disk --size-gb 1 --os-type Linux
 step snapshot create -g rg -n snapshot --source disk
 step image create -g rg -n from-snapshot --source "$(get .id)" --os-type Linux
