@@ -174,6 +174,7 @@ Result<> run(const std::string& folder, int rounds) {
                                       .depot = *pinaco->depot,
                                       .workers = *pinaco->workers,
                                       .deployments = *pinaco->deployments,
+                                      .lifecycle = *pinaco->lifecycle,
                                       .host = nullptr,
                                       .nbd = *pinaco->nbd,
                                       .link_key = std::string(32, 'k')}));

@@ -13,6 +13,7 @@
 
 #include "app/app.h"
 #include "app/command_cloud.h"
+#include "app/command_deletion.h"
 #include "app/command_directory.h"
 #include "app/command_help.h"
 #include "app/command_machines.h"
@@ -52,11 +53,12 @@ class Tree {
   void add_list();
   void add_log();
   void add_boot();
-  void add_delete();
   void add_small_ones();
   Result<Command> finish_push();
   template <typename Options, typename Add>
   decltype(auto) add_families(Options& options, const Add& add_commands);
+  template <typename Options>
+  std::function<void(CLI::App&)> small_one(Options& options);
   std::vector<CommandHelp> help_of_all() const;
 
   CLI::App app_{
@@ -76,6 +78,8 @@ class Tree {
   PullOptions pull_;
   ListOptions list_;
   LogOptions log_;
+  ExpireOptions expire_;
+  RetainOptions retain_;
   ShowOptions show_;
   BootOptions boot_;
   DeleteOptions delete_;
@@ -315,19 +319,6 @@ void Tree::add_boot() {
   add_output(app);
 }
 
-void Tree::add_delete() {
-  auto& app = add("delete", "Delete a version, a definition or a gallery with all below it.",
-                  "  pinaco delete linux/debian-12/1.0.0 --yes\n"
-                  "  pinaco delete linux          says what would go, and deletes nothing",
-                  [this] { return delete_; });
-  app.add_option("name", delete_.name, "GALLERY[/DEFINITION[/VERSION]], or a resource id")
-      ->required();
-  app.add_flag("--yes", delete_.yes, "Really delete");
-  add_group(app, delete_.group, "looked for");
-  add_retry(app, delete_.retry_for);
-  add_output(app);
-}
-
 void Tree::add_small_ones() {
   auto& regions = add("regions", "List the server's regions.", "  pinaco regions -o json",
                       [] { return RegionsOptions(); });
@@ -362,6 +353,16 @@ decltype(auto) Tree::add_families(Options& options, const Add& add_commands) {
   });
 }
 
+// A command of its own file.
+template <typename Options>
+std::function<void(CLI::App&)> Tree::small_one(Options& options) {
+  return [this, &options](CLI::App& leaf) {
+    add_retry(leaf, options.retry_for);
+    add_output(leaf);
+    nodes_.push_back({.app = &leaf, .make = [&options] { return options; }});
+  };
+}
+
 Tree::Tree() {
   app_.require_subcommand(1);
   app_.get_formatter()->column_width(34);
@@ -382,7 +383,9 @@ Tree::Tree() {
   add_list();
   add_log();
   add_boot();
-  add_delete();
+  add_delete_command(app_, delete_, small_one(delete_));
+  add_expire_command(app_, expire_, small_one(expire_));
+  add_retain_command(app_, retain_, small_one(retain_));
   nodes_.push_back({.app = &add_families(machines_, add_machine_commands),
                     .make = [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; }});
   add_families(directory_, add_directory_commands);

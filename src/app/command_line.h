@@ -9,6 +9,7 @@
 #include "app/boot.h"
 #include "app/cloud.h"
 #include "app/directory.h"
+#include "app/expire.h"
 #include "app/list.h"
 #include "app/log_command.h"
 #include "app/login.h"
@@ -16,6 +17,7 @@
 #include "app/pull.h"
 #include "app/push.h"
 #include "app/remove.h"
+#include "app/retain.h"
 #include "app/serve.h"
 #include "app/show.h"
 #include "app/usage.h"
@@ -27,10 +29,10 @@ struct PrintText {  // help, version, completion scripts
 };
 struct RoutesOptions {};
 
-using Command =
-    std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions, PushOptions,
-                 PullOptions, ListOptions, LogOptions, ShowOptions, BootOptions, DeleteOptions,
-                 DirectoryOptions, MachineOptions, CloudOptions, UsageOptions>;
+using Command = std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions,
+                             PushOptions, PullOptions, ListOptions, LogOptions, ShowOptions,
+                             BootOptions, DeleteOptions, ExpireOptions, RetainOptions,
+                             DirectoryOptions, MachineOptions, CloudOptions, UsageOptions>;
 
 struct CommandLine {
   Command command;

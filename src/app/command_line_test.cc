@@ -81,8 +81,9 @@ TEST(CommandLine, RefusesToBootNothingOrTwoThings) {
 }
 
 TEST(CommandLine, EveryCommandHasHelpThatNamesIt) {
-  for (const char* name : {"serve", "login", "push", "pull", "list", "show", "boot", "delete",
-                           "regions", "usage", "routes", "completion", "version"}) {
+  for (const char* name :
+       {"serve", "login", "push", "pull", "list", "show", "boot", "delete", "expire", "retain",
+        "regions", "usage", "routes", "completion", "version"}) {
     const auto help = parsed<PrintText>({name, "--help"});
     EXPECT_NE(help.text.find(name), std::string::npos) << name;
     EXPECT_NE(help.text.find("Usage"), std::string::npos) << name;

@@ -13,9 +13,12 @@ namespace pinaco::app {
 namespace {
 
 Result<> read_server(const toml::table& table, Config& config) {
+  if (const auto* node = table.get("end_of_life")) {
+    return fail(bad(*node, "'end_of_life' is a setting of [lifecycle]."));
+  }
   TRY(check_names(table, {"address", "port", "nbd_port", "names", "replicas_max", "frame_cache_mib",
                           "issuer_hosts", "shared_subscriptions_max", "shared_tenants_max",
-                          "image_disk_gb_max", "end_of_life", "eager"}));
+                          "image_disk_gb_max", "eager"}));
   TRY(read_text(table, "address", config.address));
   TRY(read_number(table, "port", 0, 65535, config.port));
   TRY(read_number(table, "nbd_port", 0, 65535, config.nbd_port));
@@ -25,23 +28,6 @@ Result<> read_server(const toml::table& table, Config& config) {
   TRY(read_number(table, "shared_tenants_max", 0, 1000, config.shared_tenants_max));
   TRY(read_number(table, "image_disk_gb_max", 1, 32'767, config.image_disk_gb_max));
   TRY(read_flag(table, "eager", config.eager));
-  std::string end;
-  TRY(read_text(table, "end_of_life", end));
-  constexpr std::pair<std::string_view, provider::EndOfLife> ends[] = {
-      {"off", provider::EndOfLife::off},
-      {"warn", provider::EndOfLife::warn},
-      {"hide", provider::EndOfLife::hide},
-      {"block", provider::EndOfLife::block}};
-  bool known = end.empty();
-  for (const auto& [word, meaning] : ends) {
-    if (end != word) continue;
-    config.end_of_life = meaning;
-    known = true;
-  }
-  if (!known) {
-    return fail(bad(*table.get("end_of_life"),
-                    "'end_of_life' must be \"off\", \"warn\", \"hide\" or \"block\"."));
-  }
   TRY(read_texts(table, "names", config.names));
   return read_texts(table, "issuer_hosts", config.issuer_hosts);
 }
@@ -152,8 +138,8 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
                             parsed.error().source().begin.line, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
-  TRY(check_names(root,
-                  {"server", "limits", "machines", "proxy", "deployments", "region", "issuers"}));
+  TRY(check_names(root, {"server", "limits", "lifecycle", "machines", "proxy", "deployments",
+                         "region", "issuers"}));
   Config config = default_config(data_folder);
   const auto table = [&](std::string_view name, const auto& read) -> Result<> {
     const auto* node = root.get(name);
@@ -169,6 +155,7 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
   };
   TRY(table("server", [&](const auto& part) { return read_server(part, config); }));
   TRY(table("limits", [&](const auto& part) { return read_limits(part, config); }));
+  TRY(table("lifecycle", [&](const auto& part) { return read_lifecycle(part, config.life); }));
   TRY(table("machines",
             [&](const auto& part) { return read_machines(part, data_folder, config.machines); }));
   TRY(table("proxy", [&](const auto& part) { return read_proxy(part, config.proxy); }));

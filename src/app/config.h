@@ -10,8 +10,6 @@
 //   shared_subscriptions_max = 30  # that a gallery is shared with
 //   shared_tenants_max = 5
 //   image_disk_gb_max = 1024   # of each disk of an image version
-//   end_of_life = "off"        # of images, for new deployments: "off" as in the cloud, "warn",
-//                              # "hide" (never the latest version), "block"
 //   eager = false              # deployments start where a version is not complete yet
 //   issuer_hosts = ["id.lan"]  # private ones, where federated credentials may point
 //
@@ -25,6 +23,14 @@
 //   [[limits.subscription]]    # where one differs
 //   id = "…"
 //   galleries = 200
+//
+//   [lifecycle]                # tags of galleries and definitions override it (docs/lifecycle.md)
+//   end_of_life = "off"        # of images: "off" as in the cloud, "warn", "hide" (never the latest
+//                              # version), "block" new deployments, "delete"
+//   grace_days = 7             # between the mark and the deletion
+//   in_use = false             # delete also what machines and scale sets were made of
+//   keep_newest = 0            # versions of a definition; older ones are deleted; 0: none is
+//   keep_tagged = ["env=prod"] # those are not
 //
 //   [machines]                 # virtual machines on this host
 //   driver = "qemu"            # "libvirt": on the hosts below; "none": disks are offered, nothing
@@ -132,7 +138,7 @@ struct Config {
   int shared_subscriptions_max = 30;  // that a gallery is shared with
   int shared_tenants_max = 5;
   int image_disk_gb_max = 1024;
-  provider::EndOfLife end_of_life = provider::EndOfLife::off;
+  provider::LifePolicy life = {};
   bool eager = false;
   provider::Limits limits = {};
   std::map<std::string, provider::Limits> own_limits = {};  // by subscription, in lower case

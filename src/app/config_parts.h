@@ -7,6 +7,7 @@
 namespace pinaco::app {
 
 Result<> read_limits(const toml::table& table, Config& config);
+Result<> read_lifecycle(const toml::table& table, provider::LifePolicy& life);
 Result<> read_machines(const toml::table& table, const std::string& data_folder,
                        MachinesConfig& machines);
 Result<> read_regions(const toml::array& list, const std::string& data_folder, Config& config);

@@ -1,6 +1,7 @@
 // The configuration file, read strictly.
 #include "app/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace pinaco::app {
@@ -97,15 +98,31 @@ TEST(Config, ReadsHowManyAGalleryIsSharedWith) {
 
 TEST(Config, ReadsWhatDeploymentsMayDo) {
   const auto usual = parse_config("", "/data");
-  EXPECT_EQ(usual->end_of_life, provider::EndOfLife::off);
+  EXPECT_EQ(usual->life.end_of_life, provider::EndOfLife::off);
   EXPECT_FALSE(usual->eager);
   EXPECT_EQ(usual->image_disk_gb_max, 1024);
-  const auto config = parse_config("[server]\nend_of_life = \"block\"\neager = true\n", "/data");
+  const auto config = parse_config("[server]\neager = true\n", "/data");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->end_of_life, provider::EndOfLife::block);
   EXPECT_TRUE(config->eager);
-  EXPECT_FALSE(parse_config("[server]\nend_of_life = \"never\"\n", "/data"));
   EXPECT_FALSE(parse_config("[server]\neager = \"yes\"\n", "/data"));
+}
+
+TEST(Config, ReadsWhatGoesByItself) {
+  EXPECT_EQ(parse_config("", "/data")->life.grace_days, 7);
+  const auto config = parse_config(
+      "[lifecycle]\nend_of_life = \"delete\"\ngrace_days = 0\nin_use = true\nkeep_newest = 3\n"
+      "keep_tagged = [\"env=prod\", \"golden\"]\n",
+      "/data");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->life.end_of_life, provider::EndOfLife::erase);
+  EXPECT_EQ(config->life.grace_days, 0);
+  EXPECT_TRUE(config->life.in_use);
+  EXPECT_EQ(config->life.keep_newest, 3);
+  EXPECT_EQ(config->life.keep_tagged, "env=prod,golden");
+  for (const char* bad : {"end_of_life = \"never\"", "grace_days = -1", "keep_newest = \"3\"",
+                          "keep_tagged = [\"=prod\"]", "keep_oldest = 1"}) {
+    EXPECT_FALSE(parse_config(fmt::format("[lifecycle]\n{}\n", bad), "/data")) << bad;
+  }
 }
 
 constexpr const char* libvirt =

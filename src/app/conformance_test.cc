@@ -26,7 +26,7 @@
 //   TENANT other      another tenant with a subscription, {S:other}, {T:other}, and its
 //                     administrator as AS other; {T} is the first tenant's id
 //   KEEP x a.0.b      {x} is this member of the last answer; {s} is the id in {S}
-//   LATER 60          the clock that people read goes on by 60 seconds
+//   LATER 60          the clock that people read goes on by 60 seconds; everybody logs in anew
 //   RULES 1200 ID     as many role assignments on the scope
 //   PUT LINK&comp=…   LINK is the last accessSAS; lines before the body that begin with x-ms-, If-,
 //                     Content- or Accept- are headers
@@ -43,6 +43,7 @@
 
 #include "app/blob_testing.h"
 #include "app/manners_testing.h"
+#include "app/people_testing.h"
 #include "app/server_testing.h"
 #include "base/text.h"
 #include "http/http.h"
@@ -93,59 +94,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     texts_["{T}"] = first.tenant;
     texts_["{client}"] = first.client_id;
     texts_["{secret}"] = percent_encode(first.client_secret);
-    texts_["{oid:administrator}"] = first.object_id;
-    log_in("administrator", first.tenant, first.client_id, first.client_secret);
-    token_ = tokens_["administrator"];
-  }
-
-  void log_in(const std::string& name, const std::string& tenant, const std::string& client_id,
-              const std::string& secret) {
-    const std::string form = "grant_type=client_credentials&client_id=" + client_id +
-                             "&client_secret=" + percent_encode(secret) +
-                             "&scope=" + percent_encode(base_ + "/.default");
-    http::Ask ask{.method = "POST",
-                  .url = base_ + "/" + tenant + "/oauth2/v2.0/token",
-                  .body = as_bytes(form)};
-    ask.headers.add("Content-Type", "application/x-www-form-urlencoded");
-    const auto answer = client_->send(ask);
-    ASSERT_TRUE(answer) << answer.error().message;
-    tokens_[name] = string_at(*parse_json(answer->body), "access_token");
-    ASSERT_FALSE(tokens_[name].empty()) << answer->body;
-  }
-
-  // A service principal of the first tenant, whose application has the administrator's secret.
-  void use_principal(const std::string& name) {
-    if (!tokens_.contains(name)) {
-      auto& directory = pinaco_->identity->directory();
-      const auto& first = *directory.first_credentials();
-      auto& random = pinaco_->model->random();
-      const identity::Principal principal{.object_id = random.uuid(),
-                                          .tenant = first.tenant,
-                                          .name = name,
-                                          .app_id = random.uuid()};
-      const auto made = directory.edit([&](identity::Edit& edit) -> Result<> {
-        auto application = *TRY(edit.find_application(first.client_id));
-        application.id = pinaco_->model->random().uuid();
-        application.app_id = principal.app_id;
-        application.name = name;
-        TRY(edit.put(application));
-        return edit.put(principal);
-      });
-      ASSERT_TRUE(made) << made.error().message;
-      texts_["{oid:" + name + "}"] = principal.object_id;
-      log_in(name, first.tenant, principal.app_id, first.client_secret);
-    }
-    token_ = tokens_[name];
-  }
-
-  void make_tenant(const std::string& name) {
-    const auto made = pinaco_->identity->directory().make_tenant(name, name);
-    ASSERT_TRUE(made) << made.error().message;
-    texts_["{S:" + name + "}"] = "/subscriptions/" + made->subscription;
-    texts_["{s:" + name + "}"] = made->subscription;
-    texts_["{T:" + name + "}"] = made->tenant;
-    texts_["{oid:" + name + "}"] = made->object_id;
-    log_in(name, made->tenant, made->client_id, made->client_secret);
+    people_ = std::make_unique<People>(*pinaco_, *client_, base_, texts_);
   }
 
   void put_rules(std::int64_t count, const std::string& scope) {
@@ -199,7 +148,7 @@ class Conformance : public testing::TestWithParam<std::string> {
     }
     if (storage && !anonymous_) keys_.sign(ask, clock_.now());
     if (!anonymous_ && !storage && !url.contains("/blob/")) {
-      ask.headers.add("Authorization", "Bearer " + token_);
+      ask.headers.add("Authorization", "Bearer " + people_->token_of(name_));
     }
     anonymous_ = false;
     auto answer = client_->send(ask);
@@ -301,15 +250,16 @@ class Conformance : public testing::TestWithParam<std::string> {
     pinaco_->workers->drain();
   }
 
-  std::string folder_, base_, subscription_, token_, where_, link_;
+  std::string folder_, base_, subscription_, where_, link_;
+  std::string name_ = "administrator";  // whose requests these are
   Bytes uploaded_;
   LaterClock clock_;
   std::unique_ptr<Pinaco> pinaco_;
   std::unique_ptr<http::Client> client_;
   http::Answer answer_;
   std::map<std::string, std::string, std::less<>> follow_;
-  std::map<std::string, std::string> texts_;   // what stands for "{S}"
-  std::map<std::string, std::string> tokens_;  // by the name in AS
+  std::map<std::string, std::string> texts_;  // what stands for "{S}"
+  std::unique_ptr<People> people_;
   AccountKeys keys_;
   bool anonymous_ = false;
 };
@@ -337,7 +287,8 @@ void Conformance::play(const std::string& path) {
       continue;
     }
     if (line.starts_with("LATER ")) {
-      clock_.put_forward(parse_int(line.substr(6), 0, 3000).value_or(0));
+      clock_.put_forward(parse_int(line.substr(6), 0, 400 * 86'400).value_or(0));
+      people_->log_in_anew();
       continue;
     }
     if (line.starts_with("RULES ")) {
@@ -374,9 +325,10 @@ void Conformance::play(const std::string& path) {
     }
     if (line.starts_with("AS ") || line.starts_with("TENANT ")) {
       if (line.starts_with("AS ")) {
-        use_principal(line.substr(3));
+        name_ = line.substr(3);
+        people_->token_of(name_);
       } else {
-        make_tenant(line.substr(7));
+        people_->make_tenant(line.substr(7));
       }
       if (HasFatalFailure()) return;
       continue;

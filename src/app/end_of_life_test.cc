@@ -19,7 +19,7 @@ constexpr const char* disks = WholeServer::disks_api;
 class Aged {
  public:
   explicit Aged(EndOfLife setting)
-      : server_([=](Config& config) { config.end_of_life = setting; }),
+      : server_([=](Config& config) { config.life.end_of_life = setting; }),
         scope_(server_.scope() + "/resourceGroups/rg/providers/Microsoft.Compute") {
     const auto soon = to_iso8601(server_.clock().now() + Seconds(60));
     server_.must("PUT", server_.scope() + "/resourceGroups/rg?api-version=2021-04-01",

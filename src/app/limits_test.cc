@@ -97,6 +97,10 @@ struct Counted {
   std::size_t there;  // of it, that the others need
 };
 
+void PrintTo(const Counted& kind, std::ostream* out) {
+  *out << kind.usage;
+}
+
 class EachLimit : public testing::TestWithParam<Counted> {};
 
 INSTANTIATE_TEST_SUITE_P(
@@ -219,6 +223,35 @@ TEST(Limits, ACreationThatIsRefusedOrFailsLeavesTheCountExact) {
   EXPECT_EQ(limited.used("GalleryImageVersions"), "1 of 3");
   limited.server.must("DELETE", version);
   EXPECT_EQ(limited.used("GalleryImageVersions"), "0 of 3");
+  limited.expect_agreement();
+}
+
+TEST(Limits, WhatIsDeletedSoftlyGivesItsPlaceBackAndIsRestoredIntoAFreeOne) {
+  Limited limited;
+  limited.server.must("PUT", limited.scope + "/galleries/g" + galleries,
+                      at("westeurope", JsonObject{{"softDeletePolicy",
+                                                   JsonObject{{"isSoftDeleteEnabled", true}}}}));
+  ASSERT_EQ(limited.put_definition("d").status, 201);
+  const auto version = [&](const char* number) {
+    return limited.scope + "/galleries/g/images/d/versions/" + number + galleries;
+  };
+  for (const char* number : {"1.0.0", "2.0.0", "3.0.0"}) {
+    ASSERT_EQ(limited.put_version(number).status, 201);
+  }
+  limited.server.drain();
+  limited.server.must("DELETE", version("1.0.0"));
+  EXPECT_EQ(limited.used("GalleryImageVersions"), "2 of 3");
+  ASSERT_EQ(limited.put_version("4.0.0").status, 201);
+  limited.server.drain();
+  // No place: it stays among the deleted.
+  EXPECT_EQ(limited.server.send("PUT", version("1.0.0"), at("westeurope")).status, 409);
+  limited.expect_agreement();
+  limited.server.must("DELETE", version("2.0.0"));
+  EXPECT_EQ(limited.server.send("PUT", version("1.0.0"), at("westeurope")).status, 201);
+  limited.server.drain();
+  EXPECT_EQ(limited.server.send("GET", version("1.0.0")).text("properties.provisioningState"),
+            "Succeeded");
+  EXPECT_EQ(limited.used("GalleryImageVersions"), "3 of 3");
   limited.expect_agreement();
 }
 

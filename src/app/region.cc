@@ -33,7 +33,7 @@ provider::World world_of(const Config& config) {
   world.image_disk_gb_max = config.image_disk_gb_max;
   world.limits = config.limits;
   world.own_limits = config.own_limits;
-  world.end_of_life = config.end_of_life;
+  world.life = config.life;
   world.eager = config.eager;
   for (const auto& region : config.regions) {
     provider::Location location{
@@ -218,6 +218,10 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   pinaco->host = TRY(open_host(config, options, random, pinaco->ending));
   auto work = options.work;
   work.folders = folders_of(config, data);
+  pinaco->lifecycle = std::make_unique<lifecycle::Lifecycle>(*pinaco->model, pinaco->world);
+  work.before_sweep = [life = pinaco->lifecycle.get()](const std::atomic<bool>& ending) {
+    return life->run_all(ending);
+  };
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, std::move(work),
                                                     pinaco->host.get());
   pinaco->deployments =
@@ -241,6 +245,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
                               .depot = *pinaco->depot,
                               .workers = *pinaco->workers,
                               .deployments = *pinaco->deployments,
+                              .lifecycle = *pinaco->lifecycle,
                               .host = pinaco->host.get(),
                               .nbd = *pinaco->nbd,
                               .nbd_host = config.address == "0.0.0.0" ? "" : config.address,

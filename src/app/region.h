@@ -15,6 +15,7 @@
 #include "http/http.h"
 #include "identity/identity.h"
 #include "kv/kv.h"
+#include "lifecycle/lifecycle.h"
 #include "nbd/nbd.h"
 #include "work/work.h"
 
@@ -29,6 +30,7 @@ struct Pinaco {
   std::unique_ptr<work::Depot> depot;
   std::shared_ptr<std::atomic<bool>> ending = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<work::Host> host;  // nullptr: no machines
+  std::unique_ptr<lifecycle::Lifecycle> lifecycle;
   std::unique_ptr<work::Workers> workers;
   std::unique_ptr<deploy::Deployments> deployments;
   std::unique_ptr<nbd::Server> nbd;

@@ -26,6 +26,10 @@ std::string contents_text(const Json& contents) {
   }
   text +=
       fmt::format("  stored        {} for the new blocks\n", size_text(contents, "storedBytes"));
+  if (const auto goes = string_at(contents, "going.goes"); !goes.empty()) {
+    text += fmt::format("  goes          at {}: {}\n", goes.substr(0, 16),
+                        string_at(contents, "going.why"));
+  }
   return text;
 }
 

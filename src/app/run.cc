@@ -68,6 +68,12 @@ struct Runner {
   int operator()(const DeleteOptions& options) const {
     return with_console([&](Console& console) { return remove(options, console); });
   }
+  int operator()(const ExpireOptions& options) const {
+    return with_console([&](Console& console) { return expire(options, console); });
+  }
+  int operator()(const RetainOptions& options) const {
+    return with_console([&](Console& console) { return retain(options, console); });
+  }
   int operator()(const DirectoryOptions& options) const {
     return with_console([&](Console& console) { return directory(options, console); });
   }

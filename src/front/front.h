@@ -20,6 +20,7 @@
 #include "graph/graph.h"
 #include "http/http.h"
 #include "identity/identity.h"
+#include "lifecycle/lifecycle.h"
 #include "model/model.h"
 #include "nbd/nbd.h"
 #include "provider/provider.h"
@@ -35,6 +36,7 @@ struct Parts {
   work::Depot& depot;
   work::Workers& workers;
   deploy::Deployments& deployments;
+  lifecycle::Lifecycle& lifecycle;
   work::Host* host;  // where machines run; nullptr: nowhere
   nbd::Server& nbd;
   std::string nbd_host = "127.0.0.1";  // as clients reach the NBD server

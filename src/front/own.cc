@@ -16,7 +16,7 @@ constexpr std::size_t erased_max = 400;
 Error not_here(const Target& target) {
   return arm::error(Kind::not_found, "NotFound",
                     fmt::format("There is nothing at '{}'. Pinaco's own interface has regions, "
-                                "contents, links, exports, tenants and subscriptions.",
+                                "contents, links, exports, expiry, tenants and subscriptions.",
                                 target.path.substr(0, 200)));
 }
 
@@ -82,6 +82,7 @@ Result<http::Reply> OwnInterface::dispatch(const provider::Call& call, const Tar
     return end_link(call, to_lower(parts[3]));
   }
   if (parts[2] == "exports") return exports(call, target);
+  if (parts[2] == "expiry") return expiry(call, target);
   if (parts[2] == "tenants" && parts.size() == 3) return tenants(call);
   if (parts[2] == "subscriptions" && parts.size() <= 4) return subscriptions(call, target);
   return fail(not_here(target));
@@ -143,6 +144,7 @@ Result<http::Reply> OwnInterface::contents(const provider::Call& call) {
     for (const Json& content : contents->get_array()) disks.push_back(content);
   }
   JsonObject body{{"id", row.id.text()}, {"provisioningState", row.provisioning}};
+  if (const Json* mark = find_path(row.internal, provider::mark_path)) body["going"] = *mark;
   for (const Json& disk : disks) {
     if (disks.size() > 1 && string_at(disk, "role") == "data") continue;
     body["imageDigest"] = string_at(disk, "image");

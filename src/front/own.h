@@ -9,6 +9,9 @@
 //                                            an NBD address, for 24 hours unless said, 7 days at
 //                                            most; GET, and GET, PATCH {durationInSeconds} (from
 //                                            now on) and DELETE …/exports/{name}
+//   GET    /pinaco/v1/expiry?id=[&skipGrace=true]   what is to go by itself below a scope, what
+//                                            stays, why and when; POST {id,skipGrace} does now what
+//                                            is due, POST …/expiry/undo {id} keeps what is marked
 //   POST   /pinaco/v1/tenants {name, subscription}   by the first tenant's administrators: another
 //                                            tenant, and its administrator's credentials; GET
 //   POST   /pinaco/v1/subscriptions {name}     in the caller's tenant; GET; PATCH …/{id} {name}
@@ -42,6 +45,7 @@ class OwnInterface {
   Result<http::Reply> make_link(const provider::Call& call);
   Result<http::Reply> end_link(const provider::Call& call, const std::string& grant);
   Result<http::Reply> exports(const provider::Call& call, const Target& target);
+  Result<http::Reply> expiry(const provider::Call& call, const Target& target);
   Result<http::Reply> tenants(const provider::Call& call);
   Result<http::Reply> subscriptions(const provider::Call& call, const Target& target);
   Result<arm::ResourceId> resource_of(const provider::Call& call, std::string_view text,

@@ -177,14 +177,48 @@ Result<bool> fold_refusal(model::Change& change, const std::string& oid, const J
   return false;
 }
 
+// Beside their number, and the oldest go.
+Result<> append(const ActivityLog& log, model::Change& change, const std::string& name,
+                const JsonObject& row) {
+  const auto counted = TRY(change.find_fact(log.count));
+  const auto count = TRY(prune(log, change, counted ? int_at(*counted, "count") + 1 : 1));
+  TRY(change.put_fact(log.count, JsonObject{{"count", count}}));
+  return change.put_fact(name, row);
+}
+
+std::uint32_t next_number() {
+  static std::atomic<std::uint32_t> counter = 0;
+  return counter++ % 1'000'000;
+}
+
 }  // namespace
+
+Result<> record_deed(model::Change& change, std::string_view operation, std::string_view resource,
+                     JsonObject details) {
+  const auto log = ActivityLog::of_subscription(change.subscription());
+  const auto now = change.now();
+  const JsonObject row{{"time", to_iso8601(now)},
+                       {"oid", ""},
+                       {"name", "Pinaco"},
+                       {"app", ""},
+                       {"user", true},  // so that the name is shown
+                       {"ip", ""},
+                       {"method", "DELETE"},
+                       {"operation", operation},
+                       {"resource", cut(std::string(resource))},
+                       {"status", "Succeeded"},
+                       {"http", 200},
+                       {"code", ""},
+                       {"correlation", change.random().uuid()},
+                       {"details", std::move(details)}};
+  return append(log, change, fmt::format("{}-{:06}", log.name_of(now), next_number()), row);
+}
 
 Result<> record_activity(const Call& call, const Event& event) {
   const auto what = what_of(call);
   const auto log = TRY(log_of(call, what));
   if (!log) return {};
-  static std::atomic<std::uint32_t> counter = 0;
-  const auto number = counter++ % 1'000'000;
+  const auto number = next_number();
   const bool failed = event.status >= 400;
   Json answer;
   if (failed || istarts_with(what.operation, "Microsoft.Authorization/")) {
@@ -211,10 +245,7 @@ Result<> record_activity(const Call& call, const Event& event) {
                    {"correlation", event.correlation}};
     if (!details.empty()) row["details"] = details;
     if (failed && TRY(fold_refusal(change, call.caller.object_id, row, name))) return {};
-    const auto counted = TRY(change.find_fact(log->count));
-    const auto count = TRY(prune(*log, change, counted ? int_at(*counted, "count") + 1 : 1));
-    TRY(change.put_fact(log->count, JsonObject{{"count", count}}));
-    return change.put_fact(name, row);
+    return append(*log, change, name, row);
   });
 }
 

@@ -233,7 +233,7 @@ Result<> prepare_from_image(Draft& draft) {
   Json& properties = draft.wanted.properties;
   const auto source = TRY(find_image(draft));
   const auto& version = source.version;
-  TRY(check_life(draft.call, version, source.definition.properties, source.shown, draft.warnings));
+  TRY(check_life(draft, version, source.definition, source.shown, draft.warnings));
   const auto reference = source.member.substr(0, source.member.rfind('.'));
   const Json* lun = find_path(properties, reference + ".lun");
   const Json* contents = find_path(version.internal, "contents");

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "provider/limits.h"
+#include "provider/recycle.h"
 #include "provider/schema.h"
 #include "provider/sharing.h"
 
@@ -37,6 +38,8 @@ constexpr Member gallery_members[] = {
     {"sharingProfile.communityGalleryInfo.publicNames", free, read_only, "2021-10-01"},
     {"softDeletePolicy", object, changeable, "2021-07-01"},
     {"softDeletePolicy.isSoftDeleteEnabled", boolean, changeable, "2021-07-01"},
+    {"softDeletePolicy.retentionPeriodInDays", number, changeable, "2026-03-03"},
+    {"softDeletePolicy.gracePeriodInDays", number, changeable, "2026-03-03"},
     {"sharingStatus", free, read_only, "2021-10-01"},
 };
 constexpr Schema gallery_schema{gallery_members};
@@ -80,15 +83,12 @@ constexpr Schema definition_schema{definition_members};
 
 Result<> prepare_gallery(Draft& draft) {
   TRY(check_limit(draft, "galleries"));
+  TRY(check_policy_tags(draft.call, draft.wanted.id,
+                        draft.current ? draft.current->tags : Json(nullptr), draft.wanted.tags));
   Json& properties = draft.wanted.properties;
   set_path(properties, "identifier.uniqueName",
            fmt::format("{}-{}", draft.change.subscription(), to_upper(draft.wanted.id.name())));
-  if (bool_at(properties, "softDeletePolicy.isSoftDeleteEnabled")) {
-    return fail(arm::error(Kind::invalid, "OperationNotAllowed",
-                           "Soft delete is not available on this server yet. Create the gallery "
-                           "without it.",
-                           "gallery.properties.softDeletePolicy.isSoftDeleteEnabled"));
-  }
+  TRY(check_recycling(draft));
   TRY(check_sharing(draft));
   if (draft.current) return {};
   // The unique name has no resource group in it, so neither may the name repeat.
@@ -150,6 +150,8 @@ Result<> prepare_definition(Draft& draft) {
   }
   for (const char* what : {"vCPUs", "memory"}) TRY(check_recommended(properties, what));
   TRY(check_end_of_life(draft, "endOfLifeDate"));
+  TRY(check_policy_tags(draft.call, draft.wanted.id,
+                        draft.current ? draft.current->tags : Json(nullptr), draft.wanted.tags));
   if (find_path(properties, "hyperVGeneration") == nullptr) {
     set_path(properties, "hyperVGeneration", "V1");
   }
@@ -227,9 +229,10 @@ const ResourceType image_definitions{
     .schema = &definition_schema,
     .check_name = arm::check_definition_name,
     .prepare = prepare_definition,
-    .removing = nullptr,
+    .removing = check_recycled,
     .show = nullptr,
     .actions = {},
+    .removed = remove_recycled,
 };
 
 }  // namespace pinaco::provider

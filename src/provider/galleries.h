@@ -14,5 +14,9 @@ std::span<const std::string_view> gallery_api_versions();
 
 // A date that is new lies in the future.
 Result<> check_end_of_life(const Draft& draft, std::string_view path);
+// Tags that override what the server deletes by itself: only by who may delete versions there.
+// Of other resources any tag is just one.
+Result<> check_policy_tags(const Call& call, const arm::ResourceId& id, const Json& before,
+                           const Json& after);
 
 }  // namespace pinaco::provider

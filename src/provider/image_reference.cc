@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "provider/recycle.h"
 #include "provider/sources.h"
 
 namespace pinaco::provider {
@@ -17,20 +18,24 @@ std::string_view state_in(const model::Resource& version, std::string_view locat
   return region == nullptr ? std::string_view() : string_at(*region, "state");
 }
 
-// When it is over, and it is: the date.
-std::string_view ended_on(const Json& properties, std::string_view path, WallTime now) {
-  const auto date = string_at(properties, path);
-  const auto end = parse_iso8601(date);
-  return end && *end <= now ? date : std::string_view();
-}
-
-std::string_view ended_on(const model::Resource& version, WallTime now) {
+std::string_view version_ended_on(const model::Resource& version, WallTime now) {
   return ended_on(version.properties, "publishingProfile.endOfLifeDate", now);
 }
 
-bool hides_old(const World& world) {
-  return world.end_of_life == EndOfLife::hide || world.end_of_life == EndOfLife::block;
+bool hides_old(const LifePolicy& policy) {
+  return policy.end_of_life >= EndOfLife::hide;
 }
+
+bool blocks_old(const LifePolicy& policy) {
+  return policy.end_of_life >= EndOfLife::block;
+}
+
+// Which versions may be the latest.
+struct Wanted {
+  bool eager = false;
+  bool old_too = false;     // past their end of life
+  bool marked_too = false;  // about to go
+};
 
 Error too_old(std::string_view reference) {
   return arm::error(
@@ -57,11 +62,10 @@ bool is_excluded(const World& world, const model::Resource& version, std::string
 
 Result<std::optional<model::Resource>> find_latest(const Call& call, const model::View& view,
                                                    const arm::ResourceId& definition,
-                                                   std::string_view location, bool eager,
-                                                   bool old_too) {
+                                                   std::string_view location, Wanted wanted) {
   std::optional<model::Resource> latest;
   const auto now = call.model.clock().now();
-  if (!old_too) {
+  if (!wanted.old_too) {
     const auto parent = TRY(view.find(definition));
     if (parent && !ended_on(parent->properties, "endOfLifeDate", now).empty()) return latest;
   }
@@ -69,9 +73,10 @@ Result<std::optional<model::Resource>> find_latest(const Call& call, const model
       definition.child("versions", ""), [&](model::Resource version) -> Result<bool> {
         // An update that failed takes nothing from what was there before.
         if (!bool_at(version.internal, "created") && version.provisioning == "Failed") return true;
-        if (!is_deployable(version, location, eager)) return true;
+        if (!is_deployable(version, location, wanted.eager)) return true;
         if (is_excluded(call.world, version, location)) return true;
-        if (!old_too && !ended_on(version, now).empty()) return true;
+        if (!wanted.old_too && !version_ended_on(version, now).empty()) return true;
+        if (!wanted.marked_too && is_marked(version)) return true;
         latest = std::move(version);
         return false;
       }));
@@ -108,27 +113,44 @@ Result<model::Resource> find_deployable(const Call& call, const model::View& vie
                                         std::string_view location, bool eager) {
   if (id.types.size() == 3) {
     auto version = TRY(view.find(id));
+    if (!version) {
+      auto old = TRY(find_recycled(view, id));
+      if (old && old->usable_until > call.model.clock().now()) version = std::move(old->version);
+    }
     if (!version || !is_deployable(*version, location, eager)) {
       return fail(image_not_available(reference, location));
     }
     return std::move(*version);
   }
-  const bool old_too = !hides_old(call.world);
-  auto latest = TRY(find_latest(call, view, id, location, eager, old_too));
+  const auto gallery = TRY(view.find(id.parent()));
+  const auto definition = TRY(view.find(id));
+  const auto policy = policy_of(call.world, gallery ? gallery->tags : Json(nullptr),
+                                definition ? definition->tags : Json(nullptr));
+  const Wanted usual{.eager = eager, .old_too = !hides_old(policy)};
+  auto latest = TRY(find_latest(call, view, id, location, usual));
   if (latest) return std::move(*latest);
-  if (!old_too && TRY(find_latest(call, view, id, location, eager, true))) {
-    return fail(too_old(reference));
-  }
+  const Wanted any{.eager = eager, .old_too = true, .marked_too = true};
+  if (TRY(find_latest(call, view, id, location, any))) return fail(too_old(reference));
   return fail(image_not_available(reference, location));
 }
 
-Result<> check_life(const Call& call, const model::Resource& version, const Json& definition,
-                    std::string_view reference, std::vector<std::string>& warnings) {
-  const auto now = call.model.clock().now();
-  auto date = ended_on(version, now);
-  if (date.empty()) date = ended_on(definition, "endOfLifeDate", now);
-  if (date.empty() || call.world.end_of_life == EndOfLife::off) return {};
-  if (call.world.end_of_life == EndOfLife::block) return fail(too_old(reference));
+Result<> check_life(const Draft& draft, const model::Resource& version,
+                    const model::Resource& definition, std::string_view reference,
+                    std::vector<std::string>& warnings) {
+  const auto now = draft.change.now();
+  const auto gallery = TRY(draft.find_linked(definition.id.parent()));
+  const auto policy =
+      policy_of(draft.call.world, gallery ? gallery->tags : Json(nullptr), definition.tags);
+  for (const auto* row : {&version, &definition}) {
+    if (!is_marked(*row)) continue;
+    warnings.push_back(fmt::format(
+        "The gallery image '{}' is to be deleted at {}. Plan to move to a newer version.",
+        reference, string_at(row->internal, fmt::format("{}.goes", mark_path))));
+  }
+  auto date = version_ended_on(version, now);
+  if (date.empty()) date = ended_on(definition.properties, "endOfLifeDate", now);
+  if (date.empty() || policy.end_of_life == EndOfLife::off) return {};
+  if (blocks_old(policy)) return fail(too_old(reference));
   warnings.push_back(fmt::format(
       "The gallery image '{}' reached its end of life at {}. Plan to move to a newer version.",
       reference, date));

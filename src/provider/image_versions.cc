@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "provider/galleries.h"
 #include "provider/limits.h"
+#include "provider/recycle.h"
 #include "provider/schema.h"
 #include "provider/sources.h"
 
@@ -64,6 +65,7 @@ constexpr Member version_members[] = {
     {"safetyProfile.blockDeletionBeforeEndOfLife", boolean, changeable, "2024-03-03"},
     {"safetyProfile.reportedForPolicyViolation", boolean, read_only, "2022-03-03"},
     {"safetyProfile.policyViolations", free, read_only, "2022-03-03"},
+    {"restore", boolean, changeable, "2024-03-03"},  // of the request only
     {"replicationStatus", free, read_only},
     {"provisioningState", text, read_only},
 };
@@ -234,6 +236,7 @@ Result<> prepare_version(Draft& draft) {
         "Parameter 'galleryImageVersion.properties.storageProfile' is not allowed."));
   }
   TRY(check_limit(draft, "galleries/images/versions"));
+  if (TRY(restore_recycled(draft))) return {};
   Json& properties = draft.wanted.properties;
   const auto default_to = [&](std::string_view path, Json value) {
     if (find_path(properties, path) == nullptr) set_path(properties, path, std::move(value));
@@ -287,8 +290,7 @@ Result<> check_data_disks(const Call& call, const model::Resource& current) {
   return {};
 }
 
-Result<> remove_version(const Call& call, model::Change& change, const model::Resource& version) {
-  static_cast<void>(call);
+Result<> check_version_may_go(const Call&, model::Change& change, const model::Resource& version) {
   const auto until =
       parse_iso8601(string_at(version.properties, "publishingProfile.endOfLifeDate"));
   if (bool_at(version.properties, "safetyProfile.blockDeletionBeforeEndOfLife") && until &&
@@ -302,6 +304,16 @@ Result<> remove_version(const Call& call, model::Change& change, const model::Re
                     string_at(version.properties, "publishingProfile.endOfLifeDate"))));
   }
   return {};
+}
+
+Result<> keep_deleted(const Call& call, model::Change& change, const model::Resource& version) {
+  const auto gallery = TRY(change.get(version.id.parent().parent()));
+  const auto bypass = call.query.find("bypasssoftdelete");
+  const bool for_good = call.api_version >= "2026-03-03" && bypass != call.query.end() &&
+                        iequals(bypass->second, "true");
+  // What never came to be cannot be restored.
+  const bool kept = keeps_deleted(gallery) && !for_good && bool_at(version.internal, "created");
+  return kept ? recycle(change, gallery, version) : Result<>();
 }
 
 // Failed before Replicating before Unknown, which no work will change, before Completed.
@@ -366,9 +378,10 @@ const ResourceType image_versions{
     .schema = &version_schema,
     .check_name = arm::check_version_name,
     .prepare = prepare_version,
-    .removing = remove_version,
+    .removing = check_version_may_go,
     .show = show_version,
     .actions = {},
+    .removed = keep_deleted,
     .changing = check_data_disks,
 };
 

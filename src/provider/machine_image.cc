@@ -22,7 +22,7 @@ Result<Image> from_version(const Draft& draft, const model::Resource& version,
               .id = version.id.text(),
               .shown = std::string(shown),
               .provisioning = provisioning_of(definition)};
-  TRY(check_life(draft.call, version, definition.properties, shown, image.warnings));
+  TRY(check_life(draft, version, definition, shown, image.warnings));
   const Json* contents = find_path(version.internal, "contents");
   CHECK(contents != nullptr);
   image.contents = *contents;

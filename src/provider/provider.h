@@ -43,8 +43,24 @@ struct MachineSize {
 };
 std::vector<MachineSize> usual_sizes();  // when the configuration names none
 
-// What the end of life of an image means for new deployments. To the cloud it says nothing.
-enum class EndOfLife { off, warn, hide, block };  // hide: it is no latest version; block: that too
+// What the end of life of an image means. To the cloud it says nothing. hide: it is no latest
+// version; block: nor can anything be made of it; erase ("delete"): then it goes.
+enum class EndOfLife { off, warn, hide, block, erase };
+std::optional<EndOfLife> parse_end_of_life(std::string_view word);
+
+// What becomes of images by themselves. Tags of a gallery and, before those, of a definition
+// override the server's setting (life_policy.cc).
+struct LifePolicy {
+  EndOfLife end_of_life = EndOfLife::off;
+  int grace_days = 7;            // from the mark to the deletion
+  bool in_use = false;           // also what machines and scale sets were made of
+  int keep_newest = 0;           // versions of a definition; 0: none goes because it is old
+  std::string keep_tagged = {};  // "name" or "name=value", several with commas: those stay
+};
+inline constexpr int grace_days_max = 3650;
+inline constexpr int keep_newest_max = 10'000;
+inline constexpr std::string_view keep_tag = "pinaco-keep";  // whatever the policy, that stays
+Result<> check_keep_tagged(std::string_view text);
 
 // How many a subscription may have in a region.
 struct Limits {
@@ -61,7 +77,7 @@ struct World {
   std::vector<MachineSize> sizes = usual_sizes();
   int replicas_max = 10;         // of a version in a region
   int image_disk_gb_max = 1024;  // of a disk of a version
-  EndOfLife end_of_life = EndOfLife::off;
+  LifePolicy life = {};
   bool eager = false;  // deployments start where the version is not complete yet
   Limits limits;
   std::map<std::string, Limits> own_limits = {};  // of subscriptions, by their ids in lower case
@@ -144,7 +160,7 @@ struct ResourceType {
   // Rules across members and rows, inside the transaction of PUT and PATCH: completes the draft,
   // may start an operation.
   Result<> (*prepare)(Draft& draft);
-  // Before a delete: refuses, or leaves a task in the operation.
+  // Before a delete, in each of its steps: refuses, or leaves a task in the operation.
   Result<> (*removing)(const Call& call, model::Change& change, const model::Resource& resource);
   // Adds what is shown but not stored in properties.
   void (*show)(const Call& call, const model::Resource& resource, JsonObject& properties);
@@ -153,6 +169,9 @@ struct ResourceType {
   bool nested = false;                // without a location of its own in requests and answers
   bool with_children = false;         // a delete takes the resources below along
   std::string_view remove_task = "";  // a worker takes it away; empty: gone with the transaction
+  // In the transaction that takes the row, when no worker does: what becomes of what it was.
+  Result<> (*removed)(const Call& call, model::Change& change,
+                      const model::Resource& resource) = nullptr;
   // Before the transaction of a PUT: what no single shard can say, such as that a name is free on
   // the whole server. The lock is held until the row is there.
   Result<std::unique_lock<std::mutex>> (*claim)(const Call& call) = nullptr;
@@ -239,6 +258,18 @@ bool awaits_capture(const Json& content);
 
 // A group that is being deleted lends nothing any more.
 Result<> check_group_stays(const model::View& view, const arm::ResourceId& id);
+
+// The policy for what is below a gallery and a definition, from their tags.
+LifePolicy policy_of(const World& world, const Json& gallery_tags, const Json& definition_tags);
+// When it is over, and it is: the date; else empty.
+std::string_view ended_on(const Json& properties, std::string_view path, WallTime now);
+// A version or definition that is to go (lifecycle/lifecycle.h): {"since","goes","why"}.
+inline constexpr std::string_view mark_path = "going";
+bool is_marked(const model::Resource& row);
+
+// What the server does by itself, in the activity log of the subscription: in the same transaction.
+Result<> record_deed(model::Change& change, std::string_view operation, std::string_view resource,
+                     JsonObject details);
 
 // Tells a resource from a later one of the same name: for links and exports, which open the one
 // they were made for.

@@ -23,9 +23,10 @@ bool is_eager(const Draft& draft);
 Result<model::Resource> find_deployable(const Call& call, const model::View& view,
                                         const arm::ResourceId& id, std::string_view reference,
                                         std::string_view location, bool eager);
-// The end of life of a version or its definition, as this server takes it: refuses, or warns.
-Result<> check_life(const Call& call, const model::Resource& version, const Json& definition,
-                    std::string_view reference, std::vector<std::string>& warnings);
+// The end of life of a version or its definition, as their gallery takes it: refuses, or warns.
+Result<> check_life(const Draft& draft, const model::Resource& version,
+                    const model::Resource& definition, std::string_view reference,
+                    std::vector<std::string>& warnings);
 // Whether a size is what the image recommends.
 void advise_on_size(const Json& definition, const MachineSize& size, std::string_view reference,
                     std::vector<std::string>& warnings);

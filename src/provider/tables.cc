@@ -8,6 +8,7 @@
 #include "provider/network.h"
 #include "provider/platform.h"
 #include "provider/provider.h"
+#include "provider/recycle.h"
 #include "provider/resource_graph.h"
 #include "provider/scale_sets.h"
 #include "provider/sharing.h"
@@ -48,6 +49,9 @@ constexpr std::string_view galleries_versions[] = {
     "2018-06-01", "2019-03-01", "2019-07-01", "2019-12-01", "2020-09-30",
     "2021-07-01", "2021-10-01", "2022-01-03", "2022-03-03", "2022-08-03",
     "2023-07-03", "2024-03-03", "2025-03-03", "2025-12-03", "2026-03-03"};
+
+constexpr std::string_view recycling_versions[] = {"2024-03-03", "2025-03-03", "2025-12-03",
+                                                   "2026-03-03"};
 
 constexpr std::string_view sku_versions[] = {"2017-03-30", "2017-09-01", "2019-04-01",
                                              "2021-07-01"};
@@ -176,6 +180,14 @@ const Route platform[] = {
      "how much of each limit is used", list_quota_usages},
     {"GET", QUOTA "usages/{name}", quota_api_versions(), "Microsoft.Quota/usages/read",
      "how much of a limit is used", get_quota_usage},
+    {"GET",
+     "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Compute/galleries/"
+     "{gallery}/softDeletedArtifactTypes/{kind}/artifacts/{image}/versions",
+     recycling_versions, "", "deleted versions of an image that can be restored", list_recycled},
+    {"DELETE",
+     "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Compute/galleries/"
+     "{gallery}/softDeletedArtifactTypes/{kind}/artifacts/{image}/versions/{version}",
+     recycling_versions, "", "deletes one of them for good", delete_recycled},
     {"GET", "/subscriptions/{subscription}/providers/Microsoft.Compute/skus", sku_versions,
      "Microsoft.Compute/skus/read", "sizes of machines and types of disks", list_skus},
     {"POST", "/subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability",

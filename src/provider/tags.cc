@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "provider/authorization.h"
+#include "provider/galleries.h"
 #include "provider/tracked.h"
 
 namespace pinaco::provider {
@@ -65,12 +66,14 @@ Outcome show_tags(const Call& call, const Json& shown) {
 
 using Make = std::function<Result<Json>(const Json& current)>;
 
-Result<> write_row(const Place& place, model::Change& change, const Make& make, Json& made) {
+Result<> write_row(const Call& call, const Place& place, model::Change& change, const Make& make,
+                   Json& made) {
   auto row = TRY(change.get(place.id));
   if (place.id.is_resource()) TRY(check_group_stays(change, place.id));
   if (!row.operation.empty()) return fail(busy_with(row));
   made = TRY(make(row.tags));
   TRY(place.type != nullptr ? check_tags(*place.type, made) : arm::check_tags(made));
+  if (place.id.is_resource()) TRY(check_policy_tags(call, place.id, row.tags, made));
   row.tags = made;
   return change.put(row);
 }
@@ -81,7 +84,7 @@ Result<Json> write(const Call& call, bool deletes, const Make& make) {
   TRY(call.model.change(place.id.subscription, [&](model::Change& change) -> Result<> {
     TRY(check_scope_exists(change, call.caller.tenant, scope_of(call)));
     TRY(access::check_locks(change, scope_of(call), deletes));
-    if (!place.id.group.empty()) return write_row(place, change, make, made);
+    if (!place.id.group.empty()) return write_row(call, place, change, make, made);
     made = TRY(make(TRY(tags_of_subscription(change))));
     TRY(arm::check_tags(made));
     if (made.get_object().empty()) return change.erase_fact(of_subscription);

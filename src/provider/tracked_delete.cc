@@ -77,6 +77,7 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
           .state = later ? model::OperationState::in_progress : model::OperationState::succeeded}));
     }
     if (!later) {
+      if (type.removed != nullptr) TRY(type.removed(call, change, *current));
       TRY(erase_children(change, current->id));
       return change.erase(current->id);
     }

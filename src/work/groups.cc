@@ -68,6 +68,7 @@ Result<> delete_machines_of(Bench& bench, const model::Operation& operation) {
 Result<> delete_group(Bench& bench, const model::Operation& operation) {
   constexpr std::size_t rows_a_step = 100;
   constexpr std::size_t writes_a_step = 500;
+  constexpr std::size_t facts_a_step = 200;
   const auto& group = operation.resource;
   TRY(delete_machines_of(bench, operation));
   for (const auto type : order) {
@@ -104,6 +105,16 @@ Result<> delete_group(Bench& bench, const model::Operation& operation) {
   for (std::size_t erased = model::attached_a_step; erased == model::attached_a_step;) {
     TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
       erased = TRY(model::erase_some_attached(change, group));
+      return {};
+    }));
+  }
+  // Deleted versions of its galleries, which could be restored until now.
+  const auto recycled = fmt::format("recycled/{}", group.key());
+  for (std::size_t erased = facts_a_step; erased == facts_a_step;) {
+    TRY(bench.model.change(group.subscription, [&](model::Change& change) -> Result<> {
+      const auto some = TRY(change.facts_between(recycled + "/", recycled + "0", facts_a_step));
+      for (const auto& [name, fact] : some) TRY(change.erase_fact(name));
+      erased = some.size();
       return {};
     }));
   }

@@ -34,21 +34,29 @@ Result<> collect(const model::View& view, const std::string& region, std::set<Di
     live.insert(TRY(Digest::parse(string_at(content, "manifest"))));
     return {};
   };
+  const auto keep_row = [&](const model::Resource& row) -> Result<> {
+    if (const Json* content = find_path(row.internal, "content");
+        content != nullptr && (row.location == region || string_at(*content, "home") == region)) {
+      TRY(keep(*content));
+    }
+    const Json* contents = find_path(row.internal, "contents");
+    // A version's home keeps it too, even while its regions are changed.
+    if (contents == nullptr) return {};
+    const bool here =
+        row.location == region || find_path(row.internal, "regions." + region) != nullptr;
+    for (const Json& content : contents->get_array()) {
+      if (here || string_at(content, "home") == region) TRY(keep(content));
+    }
+    return {};
+  };
   for (const auto type : stored_types) {
     for (const auto& row : TRY(view.list_all(collection_of(view.subscription(), "", type)))) {
-      if (const Json* content = find_path(row.internal, "content");
-          content != nullptr && (row.location == region || string_at(*content, "home") == region)) {
-        TRY(keep(*content));
-      }
-      const Json* contents = find_path(row.internal, "contents");
-      // A version's home keeps it too, even while its regions are changed.
-      if (contents == nullptr) continue;
-      const bool here =
-          row.location == region || find_path(row.internal, "regions." + region) != nullptr;
-      for (const Json& content : contents->get_array()) {
-        if (here || string_at(content, "home") == region) TRY(keep(content));
-      }
+      TRY(keep_row(row));
     }
+  }
+  // Versions that were deleted and can be restored.
+  for (const auto& [name, fact] : TRY(view.facts("recycled/"))) {
+    if (const Json* row = find_path(fact, "row")) TRY(keep_row(TRY(model::resource_from(*row))));
   }
   return {};
 }
@@ -184,6 +192,10 @@ Result<store::Swept> sweep_regions(Bench& bench) {
     const auto done = step(bench);
     if (!done) LOG(warning, "work", "{} were not swept: {}", what, done.error().message);
   };
+  tidy("images that are to go", [](Bench& mine) -> Result<> {
+    if (!mine.options.before_sweep) return {};
+    return mine.options.before_sweep(mine.ending);
+  });
   tidy("old uploads", remove_old_uploads);
   tidy("old blobs", remove_old_blobs);
   tidy("names of accounts", free_account_names);

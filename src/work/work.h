@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -125,7 +126,10 @@ struct WorkerOptions {
   Milliseconds progress_every = Milliseconds(250);
   Milliseconds look_every = Seconds(5);  // after machines
   Seconds sweep_every = Seconds(600);
-  Seconds purge_after = Seconds(600);     // set-aside objects are kept this long
+  Seconds purge_after = Seconds(600);  // set-aside objects are kept this long
+  // What is to go by itself, before what no row names any more is looked for. It ends soon once the
+  // flag says that the server stops.
+  std::function<Result<>(const std::atomic<bool>& ending)> before_sweep = {};
   std::vector<std::string> folders = {};  // of this server: clients are not told what is in them
 };
 
