@@ -109,12 +109,13 @@ Result<> prepare_gallery(Draft& draft) {
   return {};
 }
 
-void show_gallery(const Call& call, const model::Resource& gallery, JsonObject& properties) {
+Result<> show_gallery(const Call& call, const model::Resource& gallery, JsonObject& properties) {
   // az dereferences this without looking whether it is there.
   if (call.api_version >= "2021-07-01" && !properties.contains("softDeletePolicy")) {
     properties["softDeletePolicy"] = JsonObject{{"isSoftDeleteEnabled", false}};
   }
   show_sharing(call, gallery, properties);
+  return {};
 }
 
 Result<> check_recommended(const Json& properties, std::string_view what) {

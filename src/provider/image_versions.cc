@@ -347,7 +347,7 @@ JsonObject replication_status(const Call& call, const model::Resource& version) 
           {"summary", std::move(summary)}};
 }
 
-void show_version(const Call& call, const model::Resource& version, JsonObject& properties) {
+Result<> show_version(const Call& call, const model::Resource& version, JsonObject& properties) {
   if (call.api_version >= "2022-03-03") {
     // az dereferences this without looking whether it is there.
     Json safety = properties.contains("safetyProfile") ? properties["safetyProfile"] : JsonObject();
@@ -362,6 +362,7 @@ void show_version(const Call& call, const model::Resource& version, JsonObject& 
       iequals(expand->second, "ReplicationStatus")) {
     properties["replicationStatus"] = replication_status(call, version);
   }
+  return {};
 }
 
 }  // namespace

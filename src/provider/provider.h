@@ -163,7 +163,7 @@ struct ResourceType {
   // Before a delete, in each of its steps: refuses, or leaves a task in the operation.
   Result<> (*removing)(const Call& call, model::Change& change, const model::Resource& resource);
   // Adds what is shown but not stored in properties.
-  void (*show)(const Call& call, const model::Resource& resource, JsonObject& properties);
+  Result<> (*show)(const Call& call, const model::Resource& resource, JsonObject& properties);
   std::span<const Action> actions;
   bool placed = false;                // has sku and zones
   bool nested = false;                // without a location of its own in requests and answers
@@ -250,7 +250,7 @@ struct Event {
 Result<> record_activity(const Call& call, const Event& event);
 
 // A resource as this api-version shows it.
-Json show(const ResourceType& type, const Call& call, const model::Resource& resource);
+Result<Json> show(const ResourceType& type, const Call& call, const model::Resource& resource);
 
 // Of a content (sources.h): a worker has yet to store what a machine wrote, and the bytes that it
 // names now are older; or what a blob holds, and it names none yet.

@@ -132,7 +132,8 @@ Result<> add_resources(Reading& reading, const identity::Subscription& subscript
         if (!TRY(call.may_read(row.id))) return {};
         auto shown = row_of(subscription, row.id.text(), row.id.name(), row.id.full_type(),
                             row.location, row.id.group);
-        shown["properties"] = show(type, newest, row).get_object()["properties"];
+        shown["properties"] = TRY(show(type, newest, row))
+        .as_object()["properties"];
         if (!row.tags.get_object().empty()) shown["tags"] = row.tags;
         shown["sku"] = row.sku;
         shown["zones"] = row.zones;

@@ -67,7 +67,7 @@ Result<> removing(const Call&, model::Change& change, const model::Resource& ins
   return leave_set(change, instance);
 }
 
-void show_instance(const Call& call, const model::Resource& instance, JsonObject& properties) {
+Result<> show_instance(const Call& call, const model::Resource& instance, JsonObject& properties) {
   const auto expand = call.query.find("$expand");
   if (expand != call.query.end() && iequals(expand->second, "instanceView")) {
     properties["instanceView"] = instance_view_of(instance);
@@ -80,6 +80,7 @@ void show_instance(const Call& call, const model::Resource& instance, JsonObject
   if (above != nullptr) {
     properties["latestModelApplied"] = model::has_latest_model(*above, instance);
   }
+  return {};
 }
 
 constexpr Action actions[] = {

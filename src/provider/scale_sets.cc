@@ -232,11 +232,12 @@ Result<> removing(const Call&, model::Change& change, const model::Resource& set
 }
 
 // Which version its image means now.
-void show_set(const Call&, const model::Resource& set, JsonObject& properties) {
+Result<> show_set(const Call&, const model::Resource& set, JsonObject& properties) {
   Json* profile = properties.if_contains("virtualMachineProfile");
   const auto version = string_at(set.internal, "model.version");
-  if (profile == nullptr || version.empty()) return;
+  if (profile == nullptr || version.empty()) return {};
   set_path(*profile, "storageProfile.imageReference.exactVersion", version);
+  return {};
 }
 
 constexpr Action actions[] = {

@@ -205,7 +205,7 @@ Result<> prepare(Draft& draft) {
   return {};
 }
 
-void show_account(const Call& call, const model::Resource& row, JsonObject& properties) {
+Result<> show_account(const Call& call, const model::Resource& row, JsonObject& properties) {
   properties["primaryEndpoints"] =
       JsonObject{{"blob", fmt::format("{}/{}/", call.base_url, row.id.name())}};
   properties["primaryLocation"] = row.location;
@@ -216,6 +216,7 @@ void show_account(const Call& call, const model::Resource& row, JsonObject& prop
     created[name] = string_at(row.internal, fmt::format("keys.{}.created", name));
   }
   properties["keyCreationTime"] = std::move(created);
+  return {};
 }
 
 Outcome shown_keys(const model::Resource& row) {

@@ -152,26 +152,32 @@ Result<JsonObject> find_contents(const Call& call, const arm::ResourceId& id) {
   std::string text;
   TRY(call.model.read(id.subscription, [&](const model::View& view) -> Result<> {
     text.clear();
-    for (const auto& [name, piece] : TRY(view.facts(prefix_of(id)))) text += piece.get_string();
+    for (const auto& [name, piece] : TRY(view.facts(prefix_of(id)))) {
+      if (piece.is_string()) text += piece.get_string();
+    }
     return {};
   }));
   if (text.empty()) return JsonObject();
-  return TRY(parse_json(text))
-  .get_object();
+  auto parsed = parse_json(text);
+  if (parsed && parsed->is_object()) return std::move(parsed->get_object());
+  return fail(Kind::corrupt,
+              fmt::format("The content of the template spec version '{}' is damaged. "
+                          "Write it anew.",
+                          id.nested_name()));
 }
 
 // Lists leave out what may be long. After a PUT it is what came: the transaction has not ended.
-void show_version(const Call& call, const model::Resource& resource, JsonObject& properties) {
+Result<> show_version(const Call& call, const model::Resource& resource, JsonObject& properties) {
   properties.erase("provisioningState");
-  if (!(call.id == resource.id) || call.method == "PATCH") return;
+  if (!(call.id == resource.id) || call.method == "PATCH") return {};
   JsonObject found;
   if (call.method == "PUT") {
     if (const Json* said = find_path(call.body, "properties"); said != nullptr) {
       auto copy = said->get_object();
-      if (auto taken = take_contents(copy)) found = std::move(*taken);
+      found = TRY(take_contents(copy));
     }
-  } else if (auto kept = find_contents(call, resource.id)) {
-    found = std::move(*kept);
+  } else {
+    found = TRY(find_contents(call, resource.id));
   }
   const bool old = call.api_version == oldest;
   for (const auto& [name, old_name] : contents) {
@@ -180,31 +186,32 @@ void show_version(const Call& call, const model::Resource& resource, JsonObject&
       properties[shown] = *each;
     }
   }
+  return {};
 }
 
 // $expand=versions.
-void show_spec(const Call& call, const model::Resource& resource, JsonObject& properties) {
+Result<> show_spec(const Call& call, const model::Resource& resource, JsonObject& properties) {
   properties.erase("provisioningState");
   const auto expand = call.query.find("$expand");
   if (expand == call.query.end() || !iequals(expand->second, "versions") || call.method != "GET") {
-    return;
+    return {};
   }
   JsonObject shown;
-  const auto read =
-      call.model.read(resource.id.subscription, [&](const model::View& view) -> Result<> {
-        shown.clear();
-        for (const auto& row : TRY(view.list_all(resource.id.child("versions", "")))) {
-          if (row.id.names.size() < 2 || !TRY(call.may_read(row.id))) continue;
-          JsonObject one{{"timeCreated", to_iso8601(row.created)},
-                         {"timeModified", string_at(row.internal, "modified")}};
-          if (const auto text = string_at(row.properties, "description"); !text.empty()) {
-            one["description"] = text;
-          }
-          shown[row.id.name()] = std::move(one);
-        }
-        return {};
-      });
-  if (read) properties["versions"] = std::move(shown);
+  TRY(call.model.read(resource.id.subscription, [&](const model::View& view) -> Result<> {
+    shown.clear();
+    for (const auto& row : TRY(view.list_all(resource.id.child("versions", "")))) {
+      if (row.id.names.size() < 2 || !TRY(call.may_read(row.id))) continue;
+      JsonObject one{{"timeCreated", to_iso8601(row.created)},
+                     {"timeModified", string_at(row.internal, "modified")}};
+      if (const auto text = string_at(row.properties, "description"); !text.empty()) {
+        one["description"] = text;
+      }
+      shown[row.id.name()] = std::move(one);
+    }
+    return {};
+  }));
+  properties["versions"] = std::move(shown);
+  return {};
 }
 
 }  // namespace

@@ -117,9 +117,11 @@ std::string body_digest(const Call& call) {
   return Digest::of(as_bytes(call.method + to_text(call.body))).hex();
 }
 
-Outcome accepted(const ResourceType& type, const Call& call, const model::Resource& resource,
-                 std::optional<model::Operation> operation, int status) {
-  Outcome outcome{.status = status, .body = show(type, call, resource)};
+Result<Outcome> accepted(const ResourceType& type, const Call& call,
+                         const model::Resource& resource, std::optional<model::Operation> operation,
+                         int status) {
+  auto shown = TRY(show(type, call, resource));
+  Outcome outcome{.status = status, .body = std::move(shown)};
   outcome.location_header = status == 202;
   outcome.operation = std::move(operation);
   return outcome;
@@ -205,7 +207,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
   }
   const bool done = draft.task.empty() && !operation;
   wanted.provisioning = done ? "Succeeded" : fresh ? "Creating" : "Updating";
-  Outcome outcome = accepted(type, call, wanted, operation, status);
+  auto outcome = TRY(accepted(type, call, wanted, operation, status));
   outcome.warnings = std::move(draft.warnings);
   if (draft.task.empty()) {
     wanted.provisioning = "Succeeded";
@@ -311,7 +313,8 @@ Result<Outcome> get_resource(const ResourceType& type, const Call& call) {
     row = TRY(view.get(call.id));
     return {};
   }));
-  return Outcome{.body = show(type, call, *row)};
+  auto shown = TRY(show(type, call, *row));
+  return Outcome{.body = std::move(shown)};
 }
 
 Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
@@ -345,7 +348,7 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
     do {
       const auto page = TRY(view.list(call.id, from, rows_max - rows.size()));
       for (const auto& row : page.rows) {
-        if (TRY(call.may_read(row.id))) rows.push_back(show(type, here, row));
+        if (TRY(call.may_read(row.id))) rows.push_back(TRY(show(type, here, row)));
       }
       from = page.next;
     } while (!from.empty() && rows.size() < rows_max);
@@ -356,12 +359,12 @@ Result<Outcome> list_resources(const ResourceType& type, const Call& call) {
   return outcome;
 }
 
-Json show(const ResourceType& type, const Call& call, const model::Resource& resource) {
+Result<Json> show(const ResourceType& type, const Call& call, const model::Resource& resource) {
   JsonObject properties =
       project(*type.schema, call.api_version,
               resource.properties.is_object() ? resource.properties.get_object() : JsonObject());
   properties["provisioningState"] = resource.provisioning;
-  if (type.show != nullptr) type.show(call, resource, properties);
+  if (type.show != nullptr) TRY(type.show(call, resource, properties));
   JsonObject body;
   body["name"] = resource.id.name();
   body["id"] = resource.id.text();

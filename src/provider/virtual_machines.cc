@@ -200,7 +200,7 @@ Result<> prepare(Draft& draft) {
   return fresh ? prepare_new(draft) : prepare_change(draft);
 }
 
-void show_machine(const Call& call, const model::Resource& machine, JsonObject& properties) {
+Result<> show_machine(const Call& call, const model::Resource& machine, JsonObject& properties) {
   const auto expand = call.query.find("$expand");
   if (expand != call.query.end() && iequals(expand->second, "instanceView") &&
       call.id.is_resource()) {
@@ -210,6 +210,7 @@ void show_machine(const Call& call, const model::Resource& machine, JsonObject& 
     const auto data = string_at(machine.internal, "secrets.userData");
     if (!data.empty()) properties["userData"] = data;
   }
+  return {};
 }
 
 // What goes along may have a lock of its own.

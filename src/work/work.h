@@ -164,6 +164,8 @@ class Workers {
   std::condition_variable changed_;
   std::set<std::string> running_;
   std::map<std::string, SteadyTime> not_before_;
+  std::map<std::string, bool> waits_;  // of pending operations, whether they wait for guests
+  std::size_t refill_at_ = 0;          // running ones, when the lanes were full
   bool kicked_ = false;
   bool sweep_wanted_ = false;
   std::atomic<bool> ending_ = false;

@@ -191,6 +191,7 @@ void Workers::dispatch() {
   }
   std::set<std::string> live;
   bool all_read = true;
+  bool full[2] = {};  // the lanes, by whether their work waits for guests
   for (const auto& subscription : *shards) {
     std::vector<std::pair<std::string, bool>> pending;
     const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
@@ -203,14 +204,19 @@ void Workers::dispatch() {
           known = running_.contains(id);
         }
         if (known) continue;
-        const auto operation = TRY(view.find_operation(id));
-        pending.emplace_back(std::move(id), operation && waits_for_guests(operation->task));
+        auto waits = waits_.find(id);
+        if (waits == waits_.end()) {
+          const auto operation = TRY(view.find_operation(id));
+          waits = waits_.emplace(id, operation && waits_for_guests(operation->task)).first;
+        }
+        pending.emplace_back(std::move(id), waits->second);
       }
       return {};
     });
     if (!read) LOG(error, "work", "operations cannot be read: {}", read.error().message);
     all_read = all_read && read;
     for (const auto& [id, waits] : pending) {
+      if (full[waits]) continue;
       {
         const std::lock_guard lock(mutex_);
         if (running_.contains(id)) continue;
@@ -222,15 +228,18 @@ void Workers::dispatch() {
       auto& lanes = waits ? *machine_lanes_ : *lanes_;
       const auto queued =
           lanes.try_run([this, subscription, name = id] { work_on(subscription, name); });
+      full[waits] = !queued;
       if (!queued) {
         const std::lock_guard lock(mutex_);
         running_.erase(id);
       }
     }
   }
-  if (!all_read) return;
-  // One that was preempted while it waited to be repeated has ended, and nobody waits for it.
   const std::lock_guard lock(mutex_);
+  refill_at_ = full[0] || full[1] ? running_.size() / 2 : running_.size();
+  if (!all_read) return;
+  std::erase_if(waits_, [&](const auto& each) { return !live.contains(each.first); });
+  // One that was preempted while it waited to be repeated has ended, and nobody waits for it.
   std::erase_if(not_before_, [&](const auto& each) { return !live.contains(each.first); });
 }
 
@@ -252,7 +261,9 @@ void Workers::work_on(const std::string& subscription, const std::string& id) {
       const int shift = std::min(operation->attempts, 6);
       not_before_[id] = model_.clock().steady() + options_.pause * (1 << shift);
     } else {
-      kicked_ = true;
+      // While more wait than the lanes hold, looking through them all for each would take longer
+      // than the work.
+      kicked_ = kicked_ || running_.size() <= refill_at_;
     }
   }
   changed_.notify_all();
