@@ -44,6 +44,14 @@ std::span<const RoleDefinition> built_in_roles() {
     add("1ef6a3be-d0ac-425d-8c01-acb62866290b", "Compute Gallery Sharing Admin",
         "Allows sharing a gallery with another subscription or tenant, or with everyone.",
         {.actions = {"Microsoft.Compute/galleries/share/action"}});
+    add("72fafb9e-0641-4937-9268-a91bfd8191a3", "Cost Management Reader",
+        "Can view cost data and configuration (e.g. budgets, exports).",
+        {.actions = {
+             "Microsoft.Consumption/*/read", "Microsoft.CostManagement/*/read",
+             "Microsoft.Billing/billingPeriods/read", "Microsoft.Resources/subscriptions/read",
+             "Microsoft.Resources/subscriptions/resourceGroups/read", "Microsoft.Support/*",
+             "Microsoft.Advisor/configurations/read", "Microsoft.Advisor/recommendations/read",
+             "Microsoft.Management/managementGroups/read"}});
     add("cf7c76d2-98a3-4358-a134-615aa78bf44d", "Compute Gallery Image Reader",
         "Allows reading gallery images.",
         {.actions = {"Microsoft.Compute/galleries/images/read",

@@ -175,6 +175,7 @@ Result<> run(const std::string& folder, int rounds) {
                                       .workers = *pinaco->workers,
                                       .deployments = *pinaco->deployments,
                                       .lifecycle = *pinaco->lifecycle,
+                                      .cascade = *pinaco->cascade,
                                       .host = nullptr,
                                       .nbd = *pinaco->nbd,
                                       .link_key = std::string(32, 'k')}));

@@ -9,14 +9,24 @@ namespace pinaco::app {
 void add_delete_command(CLI::App& root, DeleteOptions& options,
                         const std::function<void(CLI::App&)>& add_leaf) {
   auto* leaf = root.add_subcommand(
-      "delete", "Delete a version, a definition or a gallery with all below it.");
+      "delete", "Delete a version, or a definition or a gallery, also with all that is in it.");
   leaf->footer(
       "Examples:\n"
       "  pinaco delete linux/debian-12/1.0.0 --yes\n"
-      "  pinaco delete linux          says what would go, and deletes nothing");
+      "  pinaco delete linux --cascade     says what would go and how many bytes come back, and "
+      "asks\n"
+      "  pinaco delete linux/debian-12 --cascade --yes\n\n"
+      "With --cascade the server deletes all or nothing, and goes on when this command is "
+      "stopped.\n"
+      "What is in use, locked, or not the caller's to delete is listed, and nothing goes.");
   leaf->add_option("name", options.name, "GALLERY[/DEFINITION[/VERSION]], or a resource id")
       ->required();
-  leaf->add_flag("--yes", options.yes, "Really delete");
+  leaf->add_flag("--cascade", options.cascade, "With all that is in the gallery or definition");
+  leaf->add_flag("--for-good", options.for_good,
+                 "With --cascade: in a gallery with soft delete, so that nothing can be restored");
+  leaf->add_flag("--in-use", options.in_use,
+                 "With --cascade: also versions that machines and scale sets were made of");
+  leaf->add_flag("--yes", options.yes, "Really delete, and do not ask");
   leaf->add_option("-g,--group", options.group, "Resource group (looked for)");
   add_leaf(*leaf);
 }

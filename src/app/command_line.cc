@@ -13,10 +13,13 @@
 
 #include "app/app.h"
 #include "app/command_cloud.h"
+#include "app/command_cost.h"
 #include "app/command_deletion.h"
 #include "app/command_directory.h"
 #include "app/command_help.h"
+#include "app/command_images.h"
 #include "app/command_machines.h"
+#include "app/command_regions.h"
 #include "app/completion.h"
 #include "base/text.h"
 
@@ -42,7 +45,7 @@ class Tree {
   template <typename T>
   CLI::Option* choice(CLI::App& app, const std::string& name, T& value,
                       const std::string& description, const Words& words);
-  void add_output(CLI::App& app);
+  void add_output(CLI::App& app, const Words& words = {"table", "json"});
   void add_group(CLI::App& app, std::string& group, const std::string& otherwise);
   void add_retry(CLI::App& app, Seconds& retry_for);
   void add_serve();
@@ -51,7 +54,6 @@ class Tree {
   void add_push_definition(CLI::App& app);
   void add_pull();
   void add_list();
-  void add_log();
   void add_boot();
   void add_small_ones();
   Result<Command> finish_push();
@@ -78,15 +80,19 @@ class Tree {
   PullOptions pull_;
   ListOptions list_;
   LogOptions log_;
+  CostOptions cost_;
   ExpireOptions expire_;
   RetainOptions retain_;
   ShowOptions show_;
   BootOptions boot_;
   DeleteOptions delete_;
+  CopyOptions copy_;
+  AdviseOptions advise_;
   DirectoryOptions directory_;
   MachineOptions machines_;
   CloudOptions cloud_;
   UsageOptions usage_;
+  RegionOptions region_;
 };
 
 CLI::App& Tree::add(const std::string& name, const std::string& description,
@@ -112,9 +118,8 @@ CLI::Option* Tree::choice(CLI::App& app, const std::string& name, T& value,
   return option;
 }
 
-void Tree::add_output(CLI::App& app) {
-  choice(app, "-o,--output", output_, "What standard output gets", {"table", "json"})
-      ->capture_default_str();
+void Tree::add_output(CLI::App& app, const Words& words) {
+  choice(app, "-o,--output", output_, "What standard output gets", words)->capture_default_str();
 }
 
 void Tree::add_group(CLI::App& app, std::string& group, const std::string& otherwise) {
@@ -252,19 +257,6 @@ void Tree::add_pull() {
   add_output(app);
 }
 
-void Tree::add_log() {
-  auto& log = add("log", "Show who wrote, deleted or did what, and how it ended.",
-                  "  pinaco log\n  pinaco log --failed --hours 168\n  pinaco log -o json",
-                  [this] { return log_; });
-  log.add_option("--hours", log_.hours, "How far back")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 24 * 90));
-  log.add_flag("--failed", log_.failed, "Only what failed or was refused");
-  log.add_option("--caller", log_.caller, "Only of this name, object id or client id");
-  add_group(log, log_.group, "all");
-  add_output(log);
-}
-
 void Tree::add_list() {
   auto& list = add("list", "List galleries, definitions and their versions.",
                    "  pinaco list\n  pinaco list linux --all\n  pinaco list -o json",
@@ -320,9 +312,8 @@ void Tree::add_boot() {
 }
 
 void Tree::add_small_ones() {
-  auto& regions = add("regions", "List the server's regions.", "  pinaco regions -o json",
-                      [] { return RegionsOptions(); });
-  add_output(regions);
+  add_output(add("regions", "The same as `pinaco region list`.", "  pinaco regions -o json",
+                 [] { return RegionOptions(); }));
   auto& usage =
       add("usage", "Show the subscription's limits in each region, and what is used.",
           "  pinaco usage\n  pinaco usage --region westeurope -o json", [this] { return usage_; });
@@ -357,9 +348,13 @@ decltype(auto) Tree::add_families(Options& options, const Add& add_commands) {
 template <typename Options>
 std::function<void(CLI::App&)> Tree::small_one(Options& options) {
   return [this, &options](CLI::App& leaf) {
-    add_retry(leaf, options.retry_for);
-    add_output(leaf);
-    nodes_.push_back({.app = &leaf, .make = [&options] { return options; }});
+    if constexpr (requires { options.retry_for; }) add_retry(leaf, options.retry_for);
+    constexpr bool csv = requires { options.csv; };
+    add_output(leaf, csv ? Words{"table", "json", "csv"} : Words{"table", "json"});
+    nodes_.push_back({.app = &leaf, .make = [this, &options] {
+                        if constexpr (csv) options.csv = iequals(output_, "csv");
+                        return options;
+                      }});
   };
 }
 
@@ -381,8 +376,11 @@ Tree::Tree() {
   add_push();
   add_pull();
   add_list();
-  add_log();
+  add_log_command(app_, log_, small_one(log_));
+  add_cost_command(app_, cost_, small_one(cost_));
   add_boot();
+  add_copy_command(app_, copy_, small_one(copy_));
+  add_advise_command(app_, advise_, small_one(advise_));
   add_delete_command(app_, delete_, small_one(delete_));
   add_expire_command(app_, expire_, small_one(expire_));
   add_retain_command(app_, retain_, small_one(retain_));
@@ -390,6 +388,7 @@ Tree::Tree() {
                     .make = [] { return PrintText{fmt::format("pinaco {}\n", program_version)}; }});
   add_families(directory_, add_directory_commands);
   add_families(cloud_, add_cloud_commands);
+  add_families(region_, add_region_commands);
   add_small_ones();
 }
 

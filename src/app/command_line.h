@@ -6,8 +6,11 @@
 #include <variant>
 #include <vector>
 
+#include "app/advise.h"
 #include "app/boot.h"
 #include "app/cloud.h"
+#include "app/copy.h"
+#include "app/cost_command.h"
 #include "app/directory.h"
 #include "app/expire.h"
 #include "app/list.h"
@@ -16,6 +19,7 @@
 #include "app/machines.h"
 #include "app/pull.h"
 #include "app/push.h"
+#include "app/regions.h"
 #include "app/remove.h"
 #include "app/retain.h"
 #include "app/serve.h"
@@ -29,10 +33,11 @@ struct PrintText {  // help, version, completion scripts
 };
 struct RoutesOptions {};
 
-using Command = std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionsOptions,
-                             PushOptions, PullOptions, ListOptions, LogOptions, ShowOptions,
-                             BootOptions, DeleteOptions, ExpireOptions, RetainOptions,
-                             DirectoryOptions, MachineOptions, CloudOptions, UsageOptions>;
+using Command =
+    std::variant<PrintText, ServeOptions, RoutesOptions, LoginOptions, RegionOptions, PushOptions,
+                 PullOptions, ListOptions, LogOptions, ShowOptions, BootOptions, DeleteOptions,
+                 ExpireOptions, RetainOptions, DirectoryOptions, MachineOptions, CloudOptions,
+                 UsageOptions, CostOptions, CopyOptions, AdviseOptions>;
 
 struct CommandLine {
   Command command;

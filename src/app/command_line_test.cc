@@ -83,7 +83,7 @@ TEST(CommandLine, RefusesToBootNothingOrTwoThings) {
 TEST(CommandLine, EveryCommandHasHelpThatNamesIt) {
   for (const char* name :
        {"serve", "login", "push", "pull", "list", "show", "boot", "delete", "expire", "retain",
-        "regions", "usage", "routes", "completion", "version"}) {
+        "regions", "region", "usage", "routes", "completion", "version"}) {
     const auto help = parsed<PrintText>({name, "--help"});
     EXPECT_NE(help.text.find(name), std::string::npos) << name;
     EXPECT_NE(help.text.find("Usage"), std::string::npos) << name;
@@ -94,6 +94,24 @@ TEST(CommandLine, TakesTheRegionOfUsage) {
   EXPECT_EQ(parsed<UsageOptions>({"usage"}).region, "");
   EXPECT_EQ(parsed<UsageOptions>({"usage", "--region", "eastus"}).region, "eastus");
   EXPECT_NE(refusal({"usage", "eastus"}), "accepted");
+}
+
+TEST(CommandLine, TakesWhatIsDoneAboutRegions) {
+  EXPECT_EQ(parsed<RegionOptions>({"regions"}).command, "region list");
+  EXPECT_EQ(parsed<RegionOptions>({"region", "list"}).command, "region list");
+  EXPECT_EQ(parsed<RegionOptions>({"region", "requests"}).command, "region requests");
+  const auto asked = parsed<RegionOptions>({"region", "request", "x", "--reason", "a site"});
+  EXPECT_EQ(asked.command, "region request");
+  EXPECT_EQ(asked.name, "x");
+  EXPECT_EQ(asked.reason, "a site");
+  for (const char* verb : {"allow", "deny"}) {
+    const auto decided = parsed<RegionOptions>({"region", verb, "x", "--subscription", "s"});
+    EXPECT_EQ(decided.command, std::string("region ") + verb);
+    EXPECT_EQ(decided.subscription, "s");
+    EXPECT_NE(refusal({"region", verb, "x"}).find("--subscription"), std::string::npos);
+  }
+  EXPECT_NE(refusal({"region"}).find("allow"), std::string::npos);
+  EXPECT_NE(refusal({"regions", "x"}), "accepted");
 }
 
 TEST(CommandLine, TakesClientsOfACloud) {

@@ -119,13 +119,30 @@ Config default_config(const std::string& data_folder) {
        .display_name = "West Europe",
        .stores = {{.path = below + "westeurope/1", .zone = "1", .premium = true},
                   {.path = below + "westeurope/2", .zone = "2", .premium = true},
-                  {.path = below + "westeurope/3", .zone = "3", .premium = true}}},
+                  {.path = below + "westeurope/3", .zone = "3", .premium = true}},
+       .geography = "Europe",
+       .geography_group = "Europe",
+       .physical_location = "Netherlands",
+       .paired = "northeurope",
+       .latitude = "52.3667",
+       .longitude = "4.9"},
       {.name = "northeurope",
        .display_name = "North Europe",
-       .stores = {{.path = below + "northeurope/a", .zone = {}, .premium = true}}},
+       .stores = {{.path = below + "northeurope/a", .zone = {}, .premium = true}},
+       .geography = "Europe",
+       .geography_group = "Europe",
+       .physical_location = "Ireland",
+       .paired = "westeurope",
+       .latitude = "53.3478",
+       .longitude = "-6.2597"},
       {.name = "eastus",
        .display_name = "East US",
-       .stores = {{.path = below + "eastus/a", .zone = {}, .premium = true}}},
+       .stores = {{.path = below + "eastus/a", .zone = {}, .premium = true}},
+       .geography = "United States",
+       .geography_group = "US",
+       .physical_location = "Virginia",
+       .latitude = "37.3719",
+       .longitude = "-79.8164"},
   };
   return config;
 }
@@ -138,8 +155,8 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
                             parsed.error().source().begin.line, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
-  TRY(check_names(root, {"server", "limits", "lifecycle", "machines", "proxy", "deployments",
-                         "region", "issuers"}));
+  TRY(check_names(root, {"server", "limits", "lifecycle", "cost", "machines", "proxy",
+                         "deployments", "region", "issuers"}));
   Config config = default_config(data_folder);
   const auto table = [&](std::string_view name, const auto& read) -> Result<> {
     const auto* node = root.get(name);
@@ -156,6 +173,7 @@ Result<Config> parse_config(const std::string& text, const std::string& data_fol
   TRY(table("server", [&](const auto& part) { return read_server(part, config); }));
   TRY(table("limits", [&](const auto& part) { return read_limits(part, config); }));
   TRY(table("lifecycle", [&](const auto& part) { return read_lifecycle(part, config.life); }));
+  TRY(table("cost", [&](const auto& part) { return read_cost(part, data_folder, config.prices); }));
   TRY(table("machines",
             [&](const auto& part) { return read_machines(part, data_folder, config.machines); }));
   TRY(table("proxy", [&](const auto& part) { return read_proxy(part, config.proxy); }));

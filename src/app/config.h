@@ -32,6 +32,11 @@
 //   keep_newest = 0            # versions of a definition; older ones are deleted; 0: none is
 //   keep_tagged = ["env=prod"] # those are not
 //
+//   [cost]                     # of image versions (docs/cost.md)
+//   prices = "prices.toml"     # currency, egress, [storage], [[region]]; round numbers without it
+//   unit = "provisioned"       # replicas are charged by the size of their disks; "stored": by
+//                              # what of it is not zeros
+//
 //   [machines]                 # virtual machines on this host
 //   driver = "qemu"            # "libvirt": on the hosts below; "none": disks are offered, nothing
 //                              # runs; "off": no machines
@@ -64,10 +69,18 @@
 //                              # ("*" is any host) never lead to private addresses.
 //   link_ca = "corp.pem"       # who signs the certificates there; the system's when left out
 //
-//   [[region]]
+//   [[region]]                 # one at least; without any, there are three below the data folder
 //   name = "westeurope"
 //   display_name = "West Europe"
 //   stores = [{ path = "/disks/a", zone = "1" }, { path = "/disks/b", zone = "2", premium = true }]
+//                              # its zones are those of its stores; Premium_LRS takes premium ones
+//   restricted = false         # true: only for subscriptions that were allowed (docs/regions.md)
+//   geography = "Europe"       # what follows is for clients to read, and may be left out
+//   geography_group = "Europe"
+//   physical_location = "Netherlands"
+//   paired = "northeurope"     # another region of this file
+//   latitude = 52.3667         # degrees, both or none
+//   longitude = 4.9
 //
 //   [[issuers]]                       # OpenID Connect issuers whose tokens are taken as they are
 //   name = "corp"                     # its group "x" is the directory's group "corp/x"
@@ -87,6 +100,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cost/cost.h"
 #include "identity/identity.h"
 #include "machine/machine.h"
 #include "provider/provider.h"
@@ -103,6 +117,13 @@ struct RegionConfig {
   std::string name;
   std::string display_name;
   std::vector<StoreConfig> stores;
+  bool restricted = false;
+  std::string geography = {};
+  std::string geography_group = {};
+  std::string physical_location = {};
+  std::string paired = {};
+  std::string latitude = {};  // as it is shown: "52.3667"
+  std::string longitude = {};
 };
 
 struct MachinesConfig {
@@ -140,6 +161,7 @@ struct Config {
   int image_disk_gb_max = 1024;
   provider::LifePolicy life = {};
   bool eager = false;
+  cost::Prices prices = {};
   provider::Limits limits = {};
   std::map<std::string, provider::Limits> own_limits = {};  // by subscription, in lower case
   std::vector<std::string> names;
@@ -155,5 +177,7 @@ struct Config {
 Config default_config(const std::string& data_folder);
 // Relative store paths are below the data folder.
 Result<Config> parse_config(const std::string& text, const std::string& data_folder);
+// The file that [cost] names; `path` is for errors.
+Result<> read_prices(const std::string& text, const std::string& path, cost::Prices& prices);
 
 }  // namespace pinaco::app

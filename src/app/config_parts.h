@@ -6,6 +6,7 @@
 
 namespace pinaco::app {
 
+Result<> read_cost(const toml::table& table, const std::string& data_folder, cost::Prices& prices);
 Result<> read_limits(const toml::table& table, Config& config);
 Result<> read_lifecycle(const toml::table& table, provider::LifePolicy& life);
 Result<> read_machines(const toml::table& table, const std::string& data_folder,

@@ -77,6 +77,9 @@ class Conformance : public testing::TestWithParam<std::string> {
     config.port = 0;
     config.nbd_port = 0;
     config.machines.driver = "none";
+    if (GetParam().ends_with("restricted_regions")) {
+      config.regions.push_back(restricted_region(folder_));
+    }
     auto started = start(config,
                          {.data_folder = folder_,
                           .work = {.pause = Milliseconds(20), .purge_after = Seconds(0)},

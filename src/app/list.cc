@@ -171,40 +171,4 @@ Result<> list(const ListOptions& options, Console& console) {
   return list(options, *connection, console);
 }
 
-Result<> list_regions(Connection& connection, Console& console) {
-  const auto regions = TRY(connection.list("/pinaco/v1/regions"));
-  Table table{{"NAME", "DISPLAY NAME", "ZONES", "PLACES", "PREMIUM", "IMAGES", "PACKS", "STORED"}};
-  JsonArray document;
-  for (const auto& region : regions) {
-    std::size_t places = 0;
-    std::size_t premium = 0;
-    std::vector<std::string> zones;
-    if (const Json* list = find_path(region, "places"); list != nullptr && list->is_array()) {
-      places = list->as_array().size();
-      for (const auto& place : list->as_array()) premium += bool_at(place, "premium") ? 1 : 0;
-    }
-    if (const Json* list = find_path(region, "zones"); list != nullptr && list->is_array()) {
-      for (const auto& zone : list->as_array()) {
-        if (zone.is_string()) zones.emplace_back(zone.as_string());
-      }
-    }
-    table.push_back(
-        {std::string(string_at(region, "name")), std::string(string_at(region, "displayName")),
-         join(zones, " "), fmt::to_string(places), fmt::to_string(premium),
-         fmt::to_string(int_at(region, "usage.manifests")),
-         fmt::to_string(int_at(region, "usage.packs")), size_text(region, "usage.bytes")});
-    document.push_back(region);
-  }
-  console.print_table(table);
-  console.print_json(document);
-  return {};
-}
-
-Result<> list_regions(Console& console) {
-  const auto waiting = wait_until_stopped();
-  const auto connection =
-      TRY(connect({.clock = system_clock(), .waiting = *waiting, .retry_for = retry_for}, console));
-  return list_regions(*connection, console);
-}
-
 }  // namespace pinaco::app

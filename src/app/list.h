@@ -1,4 +1,4 @@
-// `pinaco list` and `pinaco regions`: what there is, as a tree and as a table.
+// `pinaco list`: what there is, as a tree.
 #pragma once
 
 #include <string>
@@ -16,9 +16,5 @@ struct ListOptions {
 
 Result<> list(const ListOptions& options, Console& console);
 Result<> list(const ListOptions& options, Connection& connection, Console& console);
-
-struct RegionsOptions {};
-Result<> list_regions(Console& console);
-Result<> list_regions(Connection& connection, Console& console);
 
 }  // namespace pinaco::app

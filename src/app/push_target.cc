@@ -84,7 +84,8 @@ Json definition_body(const PushOptions& options, const std::string& location) {
 using Known = std::vector<Json>;  // the server's regions
 
 Result<Known> server_regions(Connection& connection) {
-  auto regions = TRY(connection.list("/pinaco/v1/regions"));
+  auto regions =
+      TRY(connection.list("/pinaco/v1/regions?subscription=" + connection.login().subscription));
   if (regions.empty()) return fail(Kind::unavailable, "The server has no regions.");
   return regions;
 }
@@ -105,9 +106,29 @@ Result<const Json*> get_region(const Known& known, const std::string& name,
                                          option, name, join(all, ", ")));
 }
 
-// The server would refuse the same, but only once everything is uploaded.
+// What the server would refuse as well, but only once everything is uploaded.
+Result<> check_access(const Json& region) {
+  const auto access = string_at(region, "access");
+  if (access.empty() || access == "Open" || access == "Allowed") return {};
+  return fail(
+      Kind::denied,
+      fmt::format("The region {0} is restricted, and your subscription is not allowed there "
+                  "({1}). Ask for it with `pinaco region request {0}`, or use another one.",
+                  name_of(region), to_lower(access)));
+}
+
 Result<> check_region(const Known& known, const TargetRegion& wanted) {
   const Json& region = *TRY(get_region(known, wanted.name, "--regions"));
+  TRY(check_access(region));
+  const Json* places = find_path(region, "places");
+  if (istarts_with(wanted.storage, "Premium") && places != nullptr && places->is_array() &&
+      std::ranges::none_of(places->as_array(),
+                           [](const Json& place) { return bool_at(place, "premium"); })) {
+    return fail(Kind::invalid,
+                fmt::format("--regions asks for {} in {}, which has no premium stores. Use "
+                            "standard_lrs there; `pinaco regions` shows which regions have some.",
+                            to_lower(wanted.storage), wanted.name));
+  }
   const Json* zones = find_path(region, "zones");
   const bool zoned = zones != nullptr && zones->is_array() && !zones->as_array().empty();
   if (!iequals(wanted.storage, "Standard_ZRS") || zoned) return {};
@@ -127,7 +148,7 @@ Result<std::string> choose_location(const PushOptions& options, const Known& kno
   for (const auto& region : options.regions) TRY(check_region(known, region));
   std::string location = arm::normalize_location(options.location);
   if (!location.empty()) {
-    TRY(get_region(known, location, "--location"));
+    TRY(check_access(*TRY(get_region(known, location, "--location"))));
     if (options.regions.empty() || names(options.regions, location)) return location;
     return fail(Kind::invalid, fmt::format("--regions must name the home location {} too: the "
                                            "image is stored there first.",
@@ -137,7 +158,12 @@ Result<std::string> choose_location(const PushOptions& options, const Known& kno
   if (!options.regions.empty() && !names(options.regions, location)) {
     return options.regions.front().name;
   }
-  return location.empty() ? name_of(known.front()) : location;
+  if (!location.empty()) return location;
+  // The first that one may use.
+  for (const auto& region : known) {
+    if (check_access(region)) return name_of(region);
+  }
+  return fail(check_access(known.front()).error());
 }
 
 // Makes what is not there; says so.

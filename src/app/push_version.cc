@@ -66,8 +66,9 @@ Result<std::optional<Json>> find_made_version(Connection& connection, const Push
 }
 
 Result<> make_version(Connection& connection, const PushTarget& target, const Json& body,
-                      Console& console) {
-  auto reply = connection.send("PUT", path_of(target.version), &body);
+                      Console& console, std::string_view api_version) {
+  auto reply = connection.send(
+      "PUT", fmt::format("{}?api-version={}", target.version.text(), api_version), &body);
   if (!reply) {
     // An attempt whose answer was lost may have begun it.
     if (reply.error().kind != Kind::conflict) return std::unexpected(std::move(reply.error()));

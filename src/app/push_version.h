@@ -13,7 +13,7 @@ Result<std::optional<Json>> find_made_version(Connection& connection, const Push
 
 // Starts the version and shows each region's progress until all are done.
 Result<> make_version(Connection& connection, const PushTarget& target, const Json& body,
-                      Console& console);
+                      Console& console, std::string_view api_version = galleries_api);
 
 // Corrupt when what the server has is not `digest` (64 digits).
 Result<> check_contents(const Json& contents, std::string_view digest, std::string_view what);

@@ -6,6 +6,7 @@
 
 #include "app/certificates.h"
 #include "base/text.h"
+#include "cost/cost.h"
 #include "os/files.h"
 
 namespace pinaco::app {
@@ -34,10 +35,21 @@ provider::World world_of(const Config& config) {
   world.limits = config.limits;
   world.own_limits = config.own_limits;
   world.life = config.life;
+  world.prices = config.prices;
   world.eager = config.eager;
   for (const auto& region : config.regions) {
     provider::Location location{
-        .name = region.name, .display_name = region.display_name, .zones = {}};
+        .name = region.name,
+        .display_name = region.display_name,
+        .zones = {},
+        .premium = std::ranges::any_of(region.stores, &StoreConfig::premium),
+        .restricted = region.restricted,
+        .geography = region.geography,
+        .geography_group = region.geography_group,
+        .physical_location = region.physical_location,
+        .paired = region.paired,
+        .latitude = region.latitude,
+        .longitude = region.longitude};
     for (const auto& each : region.stores) {
       const auto& zones = location.zones;
       if (!each.zone.empty() && std::ranges::find(zones, each.zone) == zones.end()) {
@@ -186,7 +198,9 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   auto pinaco = std::make_unique<Pinaco>();
   pinaco->kv = options.in_memory ? kv::open_memory() : TRY(kv::open_sqlite(data + "/pinaco.db"));
   pinaco->model = std::make_unique<model::Model>(*pinaco->kv, clock, random);
+  cost::follow(*pinaco->model);
   TRY(pinaco->model->bring_up_to_date());
+  TRY(cost::catch_up(*pinaco->model));
   TRY(os::make_folders(data + "/keys"));
   const auto paths =
       TRY(ensure_certificates(data + "/certificates", certificate_names(config), clock, random));
@@ -219,8 +233,17 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   auto work = options.work;
   work.folders = folders_of(config, data);
   pinaco->lifecycle = std::make_unique<lifecycle::Lifecycle>(*pinaco->model, pinaco->world);
-  work.before_sweep = [life = pinaco->lifecycle.get()](const std::atomic<bool>& ending) {
-    return life->run_all(ending);
+  pinaco->cascade = std::make_unique<lifecycle::Cascade>(*pinaco->model);
+  work.other_tasks[std::string(lifecycle::cascade_task)] = [cascade = pinaco->cascade.get()](
+                                                               const model::Operation& operation,
+                                                               const std::atomic<bool>& ending) {
+    return cascade->run(operation, ending);
+  };
+  work.before_sweep = [life = pinaco->lifecycle.get(),
+                       model = pinaco->model.get()](const std::atomic<bool>& ending) -> Result<> {
+    const auto done = life->run_all(ending);
+    TRY(cost::forget_old(*model, ending));
+    return done;
   };
   pinaco->workers = std::make_unique<work::Workers>(*pinaco->model, *pinaco->depot, std::move(work),
                                                     pinaco->host.get());
@@ -246,6 +269,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
                               .workers = *pinaco->workers,
                               .deployments = *pinaco->deployments,
                               .lifecycle = *pinaco->lifecycle,
+                              .cascade = *pinaco->cascade,
                               .host = pinaco->host.get(),
                               .nbd = *pinaco->nbd,
                               .nbd_host = config.address == "0.0.0.0" ? "" : config.address,

@@ -31,6 +31,7 @@ struct Pinaco {
   std::shared_ptr<std::atomic<bool>> ending = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<work::Host> host;  // nullptr: no machines
   std::unique_ptr<lifecycle::Lifecycle> lifecycle;
+  std::unique_ptr<lifecycle::Cascade> cascade;
   std::unique_ptr<work::Workers> workers;
   std::unique_ptr<deploy::Deployments> deployments;
   std::unique_ptr<nbd::Server> nbd;

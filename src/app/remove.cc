@@ -1,60 +1,42 @@
-// Deleting from the bottom up, because a parent with children is refused.
 #include "app/remove.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 #include "app/push_disk.h"
 #include "app/reference.h"
+#include "app/remove_cascade.h"
 #include "app/version_users.h"
 #include "base/text.h"
 
 namespace pinaco::app {
 namespace {
 
-// The resource and all below it, children first.
-Result<> collect(Connection& connection, const arm::ResourceId& id,
-                 std::vector<arm::ResourceId>& into) {
-  const std::string type = to_lower(id.type());
-  const char* below = type == "galleries" ? "images" : type == "galleries/images" ? "versions" : "";
-  if (*below != '\0') {
-    for (const auto& item : TRY(connection.list(
-             fmt::format("{}/{}?api-version={}", id.text(), below, galleries_api)))) {
-      TRY(collect(connection, id.child(below, std::string(string_at(item, "name"))), into));
-    }
-  }
-  into.push_back(id);
-  return {};
+// Galleries and definitions may have something in them.
+bool is_container(const arm::ResourceId& id) {
+  return iequals(id.provider, "Microsoft.Compute") && id.types.size() <= 2 &&
+         iequals(id.types.front(), "galleries");
 }
 
-// The server refuses a gallery that is shared, but only after all that is in it is gone.
-Result<> check_not_shared(Connection& connection, const arm::ResourceId& id) {
-  if (to_lower(id.type()) != "galleries") return {};
-  const auto gallery = TRY(connection.find(path_of(id) + "&$select=Permissions"));
-  if (!gallery) return {};
-  const Json* groups = find_path(*gallery, "properties.sharingProfile.groups");
-  const bool direct = groups != nullptr && groups->is_array() && !groups->get_array().empty();
-  if (!direct && !bool_at(*gallery,
-                          "properties.sharingProfile.communityGalleryInfo."
-                          "communityGalleryEnabled")) {
-    return {};
-  }
-  return fail(Kind::conflict,
-              fmt::format("{} is shared. Nothing was deleted; `pinaco share reset {}` ends the "
-                          "sharing.",
-                          id.name(), id.name()));
+Result<std::string> users_of(Connection& connection, const arm::ResourceId& id) {
+  if (!iequals(id.type(), "galleries/images/versions")) return std::string();
+  return users_text(TRY(find_users(connection, {id})));
 }
 
-std::vector<arm::ResourceId> versions_of(const std::vector<arm::ResourceId>& all) {
-  std::vector<arm::ResourceId> versions;
-  for (const auto& one : all) {
-    if (to_lower(one.type()) == "galleries/images/versions") versions.push_back(one);
-  }
-  return versions;
+// On the terminal that the command was typed at.
+Result<bool> ask_there(std::string_view question) {
+  fmt::print(stderr, "{}", question);
+  char answer[16] = {};
+  if (std::fgets(answer, sizeof answer, stdin) == nullptr) return false;
+  return answer[0] == 'y' || answer[0] == 'Y';
 }
 
 }  // namespace
 
-Result<> remove(const DeleteOptions& options, Connection& connection, Console& console) {
+Result<> remove(const DeleteOptions& options, Connection& connection, const AskUser& ask,
+                Console& console) {
   const auto reference = TRY(parse_reference(options.name));
   if (reference.version == "latest") {
     return fail(Kind::invalid, "Name the version to delete by its number: what is latest changes.");
@@ -67,25 +49,29 @@ Result<> remove(const DeleteOptions& options, Connection& connection, Console& c
   if (!TRY(connection.find(path_of(id)))) {
     return fail(Kind::not_found, fmt::format("There is no {}.", options.name));
   }
-  TRY(check_not_shared(connection, id));
-  std::vector<arm::ResourceId> going;
-  TRY(collect(connection, id, going));
-  const auto in_use = users_text(TRY(find_users(connection, versions_of(going))));
+  if (is_container(id)) {
+    const auto plan = TRY(deletion_plan(options, connection, id));
+    if (options.cascade || bool_at(plan, "underWay")) {
+      return remove_cascade(options, connection, id, plan, ask, console);
+    }
+    if (!is_empty(plan, id)) {
+      return fail(Kind::conflict,
+                  fmt::format("Nothing was deleted. {} has {} in it; with --cascade they go along: "
+                              "`pinaco delete {} --cascade`.",
+                              id.nested_name(), what_goes(plan), options.name));
+    }
+  }
+  const auto in_use = TRY(users_of(connection, id));
   if (!options.yes) {
-    std::string names;
-    for (const auto& one : going) names += "\n  " + one.nested_name();
-    return fail(Kind::invalid, fmt::format("Nothing was deleted. With --yes, this would be:{}{}{}",
-                                           names, in_use.empty() ? "" : "\n", in_use));
+    return fail(Kind::invalid, fmt::format("Nothing was deleted. With --yes, this would be:\n  "
+                                           "{}{}{}",
+                                           id.nested_name(), in_use.empty() ? "" : "\n", in_use));
   }
   if (!in_use.empty()) console.note("Warning: " + in_use);
-  JsonArray gone;
-  for (const auto& one : going) {
-    const bool disk = to_lower(one.type()) == "disks";
-    TRY(disk ? remove_disk(connection, one) : connection.remove(path_of(one)));
-    console.print(fmt::format("Deleted {}.\n", one.nested_name()));
-    gone.emplace_back(one.text());
-  }
-  console.print_json(JsonObject{{"deleted", gone}});
+  const bool disk = to_lower(id.type()) == "disks";
+  TRY(disk ? remove_disk(connection, id) : connection.remove(path_of(id)));
+  console.print(fmt::format("Deleted {}.\n", id.nested_name()));
+  console.print_json(JsonObject{{"deleted", JsonArray{id.text()}}});
   return {};
 }
 
@@ -93,7 +79,7 @@ Result<> remove(const DeleteOptions& options, Console& console) {
   const auto waiting = wait_until_stopped();
   const auto connection = TRY(connect(
       {.clock = system_clock(), .waiting = *waiting, .retry_for = options.retry_for}, console));
-  return remove(options, *connection, console);
+  return remove(options, *connection, isatty(STDIN_FILENO) == 1 ? ask_there : AskUser(), console);
 }
 
 }  // namespace pinaco::app

@@ -101,7 +101,11 @@ class Remove : public testing::Test {
   }
 
   Result<> run(const std::string& name, bool yes) {
-    return remove({.name = name, .group = "", .yes = yes}, *connection_, *console_);
+    return remove({.name = name, .group = "", .yes = yes}, *connection_, {}, *console_);
+  }
+  Result<> cascade(const std::string& name, bool in_use) {
+    return remove({.name = name, .group = "", .yes = true, .cascade = true, .in_use = in_use},
+                  *connection_, {}, *console_);
   }
   std::string noted() {
     std::rewind(error_);
@@ -130,10 +134,14 @@ TEST_F(Remove, SaysWhichMachinesUseAVersionAndDeletesItWithYes) {
                     HasSubstr("In use:\n  g/d/1.0.0 by the machine rg/by-number\n"),
                     Not(HasSubstr("by-definition"))));
   // The latest when it was made.
-  const auto other = run("g/d", false);
+  const auto other = cascade("g/d", false);
   ASSERT_FALSE(other);
-  EXPECT_THAT(other.error().message, AllOf(HasSubstr("g/d/2.0.0 by the machine rg/by-definition"),
-                                           HasSubstr("g/d/1.0.0 by the machine rg/by-number")));
+  EXPECT_THAT(other.error().message,
+              AllOf(HasSubstr("Nothing was deleted. 2 things stand in the way:"),
+                    HasSubstr("g/d/2.0.0: The image version 'g/d/2.0.0' is in use: the machine "
+                              "rg/by-definition was made of it."),
+                    HasSubstr("the machine rg/by-number was made of it."), HasSubstr("--in-use")));
+  EXPECT_EQ(server_.send("GET", definition_ + "/versions/2.0.0" + galleries).status, 200);
 
   const auto done = run("g/d/1.0.0", true);
   ASSERT_TRUE(done) << done.error().message;
@@ -146,6 +154,10 @@ TEST_F(Remove, SaysWhichMachinesUseAVersionAndDeletesItWithYes) {
       server_.must("POST", compute_ + "/virtualMachines/by-number/start" + machines);
   server_.drain();
   EXPECT_EQ(server_.end_of(started).text("status"), "Succeeded");
+
+  const auto all = cascade("g", true);
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(server_.send("GET", compute_ + "/galleries/g" + galleries).status, 404);
 }
 
 }  // namespace

@@ -38,11 +38,14 @@ struct Runner {
   }
   int operator()(const ServeOptions& options) const { return serve(options); }
   int operator()(const RoutesOptions&) const { return print_routes(); }
-  int operator()(const RegionsOptions&) const {
-    return with_console([](Console& console) { return list_regions(console); });
+  int operator()(const RegionOptions& options) const {
+    return with_console([&](Console& console) { return regions(options, console); });
   }
   int operator()(const UsageOptions& options) const {
     return with_console([&](Console& console) { return print_usage(options, console); });
+  }
+  int operator()(const CostOptions& options) const {
+    return with_console([&](Console& console) { return print_cost(options, console); });
   }
   int operator()(const LoginOptions& options) const {
     return with_console([&](Console& console) { return login(options, console); });
@@ -64,6 +67,12 @@ struct Runner {
   }
   int operator()(const BootOptions& options) const {
     return with_console([&](Console& console) { return boot(options, console); });
+  }
+  int operator()(const CopyOptions& options) const {
+    return with_console([&](Console& console) { return copy(options, console); });
+  }
+  int operator()(const AdviseOptions& options) const {
+    return with_console([&](Console& console) { return advise(options, console); });
   }
   int operator()(const DeleteOptions& options) const {
     return with_console([&](Console& console) { return remove(options, console); });

@@ -41,6 +41,14 @@ struct Told {
   }
 };
 
+// A region that is only for subscriptions that were allowed there.
+inline RegionConfig restricted_region(const std::string& folder) {
+  return {.name = "australiacentral",
+          .display_name = "Australia Central",
+          .stores = {{.path = folder + "/regions/australiacentral/a", .premium = true}},
+          .restricted = true};
+}
+
 class WholeServer {
  public:
   explicit WholeServer(const std::function<void(Config&)>& adjust = nullptr,

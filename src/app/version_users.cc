@@ -89,7 +89,11 @@ Result<std::vector<VersionUser>> find_users(Connection& connection,
         users.push_back({.name = fmt::format("{} {}/{}", kind.word, id ? id->group : "?",
                                              string_at(row, "name")),
                          .version = version->nested_name(),
-                         .scales = kind.word[0] == 's'});
+                         .scales = kind.word[0] == 's',
+                         .location = arm::normalize_location(string_at(row, "location")),
+                         .created = std::string(string_at(row, "properties.timeCreated")),
+                         .instances = int_at(row, "sku.capacity", 1),
+                         .in_set = find_path(row, "properties.virtualMachineScaleSet") != nullptr});
       }
     }
   }

@@ -13,6 +13,10 @@ struct VersionUser {
   std::string name;     // "machine rg/web", as people read it
   std::string version;  // "gallery/definition/1.0.0"
   bool scales = false;  // a scale set, which cannot grow without its version
+  std::string location;
+  std::string created;         // when
+  std::int64_t instances = 1;  // of a scale set, what it is to have
+  bool in_set = false;         // a machine of a scale set, which is a user of its own
 };
 
 // Those of all subscriptions that the login sees, by whatever name they call the versions.

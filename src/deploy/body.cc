@@ -82,14 +82,12 @@ Result<> read_location(const provider::Call& call, Record& record) {
                                        "details.",
                                        record.name)));
   }
-  const auto* location = call.world.find_location(given);
-  if (location == nullptr) {
-    return fail(arm::error(Kind::invalid, "LocationNotAvailableForDeployment",
-                           fmt::format("The provided location '{}' is not available for "
-                                       "deployment.",
-                                       cut_text(given, 100))));
-  }
-  record.location = location->name;
+  // Above subscriptions there is none that could be allowed in a restricted region.
+  TRY(call.model.read(id ? id->subscription : std::string(), [&](const model::View& view) {
+    return provider::check_region(call.world, view, given, "LocationNotAvailableForDeployment",
+                                  "deployment");
+  }));
+  record.location = call.world.find_location(given)->name;
   return {};
 }
 

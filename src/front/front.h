@@ -37,6 +37,7 @@ struct Parts {
   work::Workers& workers;
   deploy::Deployments& deployments;
   lifecycle::Lifecycle& lifecycle;
+  lifecycle::Cascade& cascade;
   work::Host* host;  // where machines run; nullptr: nowhere
   nbd::Server& nbd;
   std::string nbd_host = "127.0.0.1";  // as clients reach the NBD server

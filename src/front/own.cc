@@ -16,7 +16,8 @@ constexpr std::size_t erased_max = 400;
 Error not_here(const Target& target) {
   return arm::error(Kind::not_found, "NotFound",
                     fmt::format("There is nothing at '{}'. Pinaco's own interface has regions, "
-                                "contents, links, exports, expiry, tenants and subscriptions.",
+                                "contents, links, exports, expiry, deletions, cost, tenants and "
+                                "subscriptions.",
                                 target.path.substr(0, 200)));
 }
 
@@ -75,7 +76,7 @@ http::Reply OwnInterface::answer(const provider::Call& call, const Target& targe
 Result<http::Reply> OwnInterface::dispatch(const provider::Call& call, const Target& target) {
   const auto& parts = target.segments;
   if (parts.size() < 3 || parts[1] != "v1") return fail(not_here(target));
-  if (call.method == "GET" && parts[2] == "regions" && parts.size() == 3) return regions();
+  if (parts[2] == "regions") return regions(call, target);
   if (call.method == "GET" && parts[2] == "contents" && parts.size() == 3) return contents(call);
   if (call.method == "POST" && parts[2] == "links" && parts.size() == 3) return make_link(call);
   if (call.method == "DELETE" && parts[2] == "links" && parts.size() == 4) {
@@ -83,35 +84,11 @@ Result<http::Reply> OwnInterface::dispatch(const provider::Call& call, const Tar
   }
   if (parts[2] == "exports") return exports(call, target);
   if (parts[2] == "expiry") return expiry(call, target);
+  if (call.method == "GET" && parts[2] == "cost" && parts.size() == 3) return costs(call);
+  if (parts[2] == "deletions" && parts.size() == 3) return deletions(call, target);
   if (parts[2] == "tenants" && parts.size() == 3) return tenants(call);
   if (parts[2] == "subscriptions" && parts.size() <= 4) return subscriptions(call, target);
   return fail(not_here(target));
-}
-
-Result<http::Reply> OwnInterface::regions() {
-  JsonArray rows;
-  for (const auto& region : parts_.depot.regions()) {
-    const auto* location = parts_.world.find_location(region->name());
-    JsonArray zones;
-    if (location != nullptr) {
-      for (const auto& zone : location->zones) zones.emplace_back(zone);
-    }
-    JsonArray places;
-    for (const auto& place : region->places()) {
-      places.push_back(
-          JsonObject{{"zone", place.zone}, {"name", place.name}, {"premium", place.premium}});
-    }
-    const auto usage = TRY(region->usage());
-    rows.push_back(JsonObject{
-        {"name", region->name()},
-        {"displayName", location == nullptr ? region->name() : location->display_name},
-        {"zones", std::move(zones)},
-        {"places", std::move(places)},
-        {"usage",
-         JsonObject{
-             {"packs", usage.packs}, {"manifests", usage.manifests}, {"bytes", usage.bytes}}}});
-  }
-  return json_reply(200, JsonObject{{"value", std::move(rows)}});
 }
 
 // What a deployment in the definition's location, or in ?region=, would take.
@@ -155,6 +132,7 @@ Result<http::Reply> OwnInterface::contents(const provider::Call& call) {
     break;
   }
   body["disks"] = std::move(disks);
+  body["replicasMax"] = parts_.world.replicas_max;
   JsonArray regions;
   if (const Json* states = find_path(row.internal, "regions")) {
     for (const auto& state : states->get_object()) {

@@ -14,7 +14,7 @@
 namespace pinaco::lifecycle {
 namespace {
 
-constexpr std::size_t rules_max = 200;    // erased before a row of a step
+constexpr std::size_t rules_max = 100;    // erased before a row of a step
 constexpr std::size_t steps_a_look = 16;  // with one look at what is in use
 
 bool is_recycled(const arm::ResourceId& id) {

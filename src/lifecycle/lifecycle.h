@@ -17,6 +17,7 @@
 
 #include "arm/arm.h"
 #include "base/clock.h"
+#include "lifecycle/cascade.h"  // what is deleted with all that is in it
 #include "model/model.h"
 #include "provider/provider.h"
 

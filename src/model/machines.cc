@@ -40,8 +40,9 @@ Result<std::vector<Resource>> list_instances(const View& view, const Resource& s
 }
 
 Result<bool> preempt(Change& change, const Resource& row) {
-  constexpr std::string_view coming[] = {"create_machine", "start_machine", "reimage_machine",
-                                         "update_scale_set", "act_on_scale_set"};
+  constexpr std::string_view coming[] = {
+      "create_machine",   "start_machine",     "reimage_machine",     "update_scale_set",
+      "act_on_scale_set", "replicate_version", "delete_with_children"};
   auto running = TRY(change.find_operation(row.operation));
   // Of one that has ended nothing comes any more.
   if (!running || running->state != OperationState::in_progress) return true;

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "model/counts.h"
@@ -172,7 +173,30 @@ Result<> Change::put(const Resource& resource) {
   TRY(check_shard(resource.id, subscription_));
   const std::string key = resource_key(resource.id);
   if (is_counted(key)) TRY(move_count(transaction_, key, &resource));
+  touch(resource.id.full_type(), resource.id.key());
   return transaction_.put(key, to_text(to_json(resource)));
+}
+
+void Change::touch(std::string_view type, const std::string& key) {
+  for (std::size_t i = 0; i < followers_.size(); i++) {
+    if (iequals(followers_[i].type, type)) touched_[i].insert(key);
+  }
+}
+
+void Change::touch_fact(std::string_view name) {
+  touched_access_ = touched_access_ || name.starts_with(access_facts);
+  for (std::size_t i = 0; i < followers_.size(); i++) {
+    const auto facts = followers_[i].facts;
+    if (!facts.empty() && name.starts_with(facts)) touched_[i].insert(std::string(name));
+  }
+}
+
+Result<> Change::settle() {
+  for (std::size_t i = 0; i < followers_.size(); i++) {
+    const auto touched = std::exchange(touched_[i], {});
+    if (!touched.empty()) TRY(followers_[i].settle(*this, touched));
+  }
+  return {};
 }
 
 std::string rules_prefix(std::string_view scope_key) {
@@ -190,6 +214,7 @@ Result<> Change::erase(const arm::ResourceId& id) {
   for (const auto& [name, value] : TRY(facts(attached_prefix(id.key())))) TRY(erase_fact(name));
   const std::string key = resource_key(id);
   if (is_counted(key)) TRY(move_count(transaction_, key, nullptr));
+  touch(id.full_type(), id.key());
   return transaction_.erase(key);
 }
 
@@ -238,7 +263,7 @@ Result<std::size_t> Change::prune_operations(WallTime before, std::size_t operat
 }
 
 Result<> Change::put_fact(std::string_view name, const Json& value) {
-  touched_access_ = touched_access_ || name.starts_with(access_facts);
+  touch_fact(name);
   const std::string text = to_text(value);
   // What could not be read back must not get in: one such row would fail whoever reads them all.
   if (!is_utf8(name) || !is_utf8(text)) {
@@ -248,7 +273,7 @@ Result<> Change::put_fact(std::string_view name, const Json& value) {
 }
 
 Result<> Change::erase_fact(std::string_view name) {
-  touched_access_ = touched_access_ || name.starts_with(access_facts);
+  touch_fact(name);
   return transaction_.erase(std::string(facts_prefix) + std::string(name));
 }
 
@@ -257,8 +282,9 @@ Result<> Model::change(const std::string& subscription,
   const std::string shard = to_lower(subscription);
   bool touched_access = false;
   TRY(kv_.change(shard, [&](kv::Transaction& transaction) -> Result<> {
-    Change change(transaction, shard, clock_, random_);
+    Change change(transaction, shard, clock_, random_, followers_);
     TRY(function(change));
+    TRY(change.settle());
     touched_access = change.touched_access();
     return {};
   }));

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -118,13 +119,29 @@ class View {
   std::string subscription_;
 };
 
+class Change;
+
+// Who keeps rows of its own about resources of a type, in the transactions that change those: a
+// bill. Whatever makes, changes or deletes one does so by Change, and so nobody can forget to tell.
+struct Follower {
+  std::string_view type;   // "Microsoft.Compute/galleries/images/versions"
+  std::string_view facts;  // and facts whose names start so: "recycled/"
+  // At the end of a transaction that wrote some of them, with their keys (ResourceId::key()) and
+  // names: what they are then counts, and not how they came to be so. Its own writes go on top of
+  // those of the transaction: a few a key.
+  Result<> (*settle)(Change& change, const std::set<std::string>& touched);
+};
+
 class Change : public View {
  public:
-  Change(kv::Transaction& transaction, std::string subscription, Clock& clock, Random& random)
+  Change(kv::Transaction& transaction, std::string subscription, Clock& clock, Random& random,
+         const std::vector<Follower>& followers)
       : View(transaction, std::move(subscription)),
         transaction_(transaction),
         clock_(clock),
-        random_(random) {}
+        random_(random),
+        followers_(followers),
+        touched_(followers.size()) {}
   Result<> put(const Resource& resource);
   Result<> erase(const arm::ResourceId& id);
   // Fills id and start; one that already ended gets its end.
@@ -138,17 +155,26 @@ class Change : public View {
   WallTime now() const { return clock_.now(); }
   Random& random() { return random_; }
   bool touched_access() const { return touched_access_; }
+  Result<> settle();  // the followers, once all is written
 
  private:
+  void touch(std::string_view type, const std::string& key);
+  void touch_fact(std::string_view name);
+
   bool touched_access_ = false;
   kv::Transaction& transaction_;
   Clock& clock_;
   Random& random_;
+  const std::vector<Follower>& followers_;
+  std::vector<std::set<std::string>> touched_;  // beside followers_
 };
 
 class Model {
  public:
   Model(kv::Kv& kv, Clock& clock, Random& random) : kv_(kv), clock_(clock), random_(random) {}
+
+  // After the start, before anything else.
+  void follow(Follower follower) { followers_.push_back(follower); }
 
   // One transaction; the function may be called again and must have no other effect.
   Result<> change(const std::string& subscription,
@@ -181,6 +207,7 @@ class Model {
   kv::Kv& kv_;
   Clock& clock_;
   Random& random_;
+  std::vector<Follower> followers_;
   std::atomic<std::uint64_t> access_version_ = 1;
   mutable std::shared_mutex crossing_;
 };

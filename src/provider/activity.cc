@@ -20,6 +20,7 @@ constexpr std::int64_t refusals_max = 20;  // rows of one caller a minute; the r
 struct What {
   std::string operation;  // "Microsoft.Compute/galleries/write"
   std::string resource;
+  std::string region = {};  // that Pinaco/regions/allow/action is about
 };
 
 // From the path alone, so that what was refused early is named, too.
@@ -29,6 +30,15 @@ What what_of(const Call& call) {
                                                         : "write";
   if (istarts_with(call.path, "/pinaco/v1/")) {
     const auto kind = std::string_view(call.path).substr(11);
+    const auto words = split(kind, '/');
+    const auto decides = [](std::string_view word) {
+      return word == "request" || word == "allow" || word == "deny";
+    };
+    if (words.size() == 3 && words[0] == "regions" && decides(words[2])) {
+      return {.operation = fmt::format("Pinaco/regions/{}/action", words[2]),
+              .resource = std::string(string_at(call.body, "id")),
+              .region = std::string(words[1])};
+    }
     return {.operation = fmt::format("Pinaco/{}/write", kind.substr(0, kind.find('/'))),
             .resource = std::string(string_at(call.body, "id"))};
   }
@@ -141,9 +151,10 @@ Result<JsonObject> assigned(const Call& call, const Json& properties) {
   return said;
 }
 
-// What a share or a role assignment changed. No other bodies are kept.
+// What a share, a role assignment or a decision on a region changed. No other bodies are kept.
 Result<JsonObject> details_of(const Call& call, const What& what, const Json& answer) {
   if (iequals(what.operation, "Microsoft.Compute/galleries/share/action")) return shared_with(call);
+  if (!what.region.empty()) return JsonObject{{"region", cut(what.region)}};
   if (!istarts_with(what.operation, "Microsoft.Authorization/roleAssignments/")) {
     return JsonObject();
   }
@@ -203,7 +214,7 @@ Result<> record_deed(model::Change& change, std::string_view operation, std::str
                        {"app", ""},
                        {"user", true},  // so that the name is shown
                        {"ip", ""},
-                       {"method", "DELETE"},
+                       {"method", operation.ends_with("/delete") ? "DELETE" : "POST"},
                        {"operation", operation},
                        {"resource", cut(std::string(resource))},
                        {"status", "Succeeded"},

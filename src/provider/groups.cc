@@ -2,8 +2,6 @@
 // in the group with it.
 #include <fmt/format.h>
 
-#include <set>
-
 #include "base/text.h"
 #include "provider/disk_access.h"
 #include "provider/platform.h"
@@ -121,19 +119,12 @@ Result<Outcome> put_group(const Call& call) {
     return fail(arm::error(Kind::invalid, "LocationRequired",
                            "The location property is required for this definition."));
   }
-  const Location* location = call.world.find_location(asked);
-  if (location == nullptr) {
-    std::vector<std::string> names;
-    for (const auto& each : call.world.locations) names.push_back(each.name);
-    return fail(arm::error(
-        Kind::invalid, "LocationNotAvailableForResourceGroup",
-        fmt::format("The provided location '{}' is not available for resource group. List of "
-                    "available regions is '{}'.",
-                    asked.substr(0, 100), join(names, ","))));
-  }
   const Json tags = TRY(tags_of(call));
   Outcome outcome;
   TRY(call.model.change(id.subscription, [&](model::Change& change) -> Result<> {
+    TRY(check_region(call.world, change, asked, "LocationNotAvailableForResourceGroup",
+                     "resource group"));
+    const Location* location = call.world.find_location(asked);
     auto group = TRY(change.find(id));
     outcome.status = group ? 200 : 201;
     if (group && !group->operation.empty()) return fail(deleting(*group));
@@ -178,25 +169,6 @@ Result<Outcome> head_group(const Call& call) {
     .status = TRY(call.model.find(group_of(call)))
     ? 204 : 404
   };
-}
-
-Result<Outcome> move_resources(const Call& call) {
-  TRY(call.model.get(group_of(call)));
-  const Json* resources = find_path(call.body, "resources");
-  if (resources == nullptr || !resources->is_array() || resources->get_array().empty() ||
-      resources->get_array().size() > 800) {
-    return fail(arm::missing_parameter("resources"));
-  }
-  std::set<std::string> types;
-  for (const Json& each : resources->get_array()) {
-    const auto text = each.is_string() ? std::string_view(each.get_string()) : std::string_view();
-    types.insert(TRY(arm::ResourceId::parse(text)).full_type());
-  }
-  return fail(arm::error(
-      Kind::conflict, "ResourceMoveNotSupported",
-      fmt::format("Resource move is not supported for resource types '{}'. Make them anew in the "
-                  "other resource group, and delete those that are here.",
-                  join(std::vector<std::string>(types.begin(), types.end()), ","))));
 }
 
 Result<Outcome> delete_group(const Call& call) {

@@ -3,6 +3,7 @@
 // (internal.contents) and its target regions, and the worker makes it so.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/text.h"
@@ -18,7 +19,10 @@ namespace {
 using enum Shape;
 using enum Access;
 
-constexpr std::string_view storage_types = "Standard_LRS|Standard_ZRS|Premium_LRS|PremiumV2_LRS";
+// Of api-versions from 2019-03-01, 2019-12-01 and 2024-03-03 on.
+constexpr std::string_view first_types = "Standard_LRS|Standard_ZRS";
+constexpr std::string_view more_types = "Standard_LRS|Standard_ZRS|Premium_LRS";
+constexpr std::string_view all_types = "Standard_LRS|Standard_ZRS|Premium_LRS|PremiumV2_LRS";
 constexpr std::string_view caching = "None|ReadOnly|ReadWrite";
 
 constexpr Member version_members[] = {
@@ -31,13 +35,19 @@ constexpr Member version_members[] = {
     {"publishingProfile.targetRegions[].name", text, changeable},
     {"publishingProfile.targetRegions[].regionalReplicaCount", number, changeable},
     {"publishingProfile.targetRegions[].storageAccountType", text, changeable, "2019-03-01",
-     storage_types},
+     first_types, "2019-07-01"},
+    {"publishingProfile.targetRegions[].storageAccountType", text, changeable, "2019-12-01",
+     more_types, "2023-07-03"},
+    {"publishingProfile.targetRegions[].storageAccountType", text, changeable, "2024-03-03",
+     all_types},
     {"publishingProfile.targetRegions[].excludeFromLatest", boolean, changeable, "2022-03-03"},
     {"publishingProfile.replicaCount", number, changeable},
     {"publishingProfile.excludeFromLatest", boolean, changeable},
     {"publishingProfile.publishedDate", text, read_only},
     {"publishingProfile.endOfLifeDate", date, changeable},
-    {"publishingProfile.storageAccountType", text, fixed, "2019-03-01", storage_types},
+    {"publishingProfile.storageAccountType", text, fixed, "2019-03-01", first_types, "2019-07-01"},
+    {"publishingProfile.storageAccountType", text, fixed, "2019-12-01", more_types, "2023-07-03"},
+    {"publishingProfile.storageAccountType", text, fixed, "2024-03-03", all_types},
     {"publishingProfile.replicationMode", text, changeable, "2021-07-01", "Full|Shallow"},
     {"storageProfile", object, fixed},
     {"storageProfile.source", object, fixed},
@@ -85,24 +95,49 @@ Result<> check_replicas(const Draft& draft, std::string_view parameter, std::int
   return fail(arm::out_of_range(parameter, count, 1, draft.call.world.replicas_max));
 }
 
+Result<> check_storage(const Location& location, std::string_view type) {
+  if (type == "Standard_ZRS" && location.zones.size() < 2) {
+    return fail(arm::invalid_parameter(
+        regions_target,
+        fmt::format("ZRS storage account type is not supported in this region. ('{}' has {} "
+                    "zone(s).)",
+                    location.name, location.zones.size())));
+  }
+  if (type.starts_with("Premium") && !location.premium) {
+    return fail(arm::invalid_parameter(
+        regions_target,
+        fmt::format("Premium storage account type is not supported in this region. ('{}' has no "
+                    "store that is marked premium.)",
+                    location.name)));
+  }
+  return {};
+}
+
+// Whether it is a target already, with as many replicas: what was right when it was made so may
+// stay.
+bool stays(const Draft& draft, const Json& region) {
+  if (!draft.current || !bool_at(draft.current->internal, "created")) return false;
+  const Json* before = find_path(draft.current->properties, regions_path);
+  if (before == nullptr) return false;
+  return std::ranges::any_of(before->get_array(), [&](const Json& old) {
+    return string_at(old, "name") == string_at(region, "name") &&
+           string_at(old, "storageAccountType") == string_at(region, "storageAccountType") &&
+           int_at(old, "regionalReplicaCount") >= int_at(region, "regionalReplicaCount");
+  });
+}
+
 // Fills in and checks one target region; returns its normalised name.
 Result<std::string> complete_region(Draft& draft, Json& region) {
   const Json& properties = draft.wanted.properties;
   const std::string name(string_at(region, "name"));
   if (name.empty()) return fail(arm::missing_parameter(fmt::format("{}.name", regions_target)));
   const Location* location = draft.call.world.find_location(name);
-  if (location == nullptr) {
-    std::vector<std::string> names;
-    names.reserve(draft.call.world.locations.size());
-    for (const auto& each : draft.call.world.locations) names.push_back(each.name);
-    return fail(arm::error(
-        Kind::invalid, "LocationNotAvailableForResourceType",
-        fmt::format("The provided location '{}' is not available for resource type "
-                    "'Microsoft.Compute/galleries/images/versions'. List of available regions for "
-                    "the resource type is '{}'.",
-                    name.substr(0, 100), join(names, ",")),
-        regions_target));
-  }
+  const auto check_available = [&] {
+    return check_region(draft.call.world, draft.change, name, "LocationNotAvailableForResourceType",
+                        "resource type 'Microsoft.Compute/galleries/images/versions'",
+                        regions_target);
+  };
+  if (location == nullptr) TRY(check_available());
   set_path(region, "name", location->display_name);
   if (find_path(region, "regionalReplicaCount") == nullptr) {
     set_path(region, "regionalReplicaCount", int_at(properties, "publishingProfile.replicaCount"));
@@ -113,12 +148,9 @@ Result<std::string> complete_region(Draft& draft, Json& region) {
     set_path(region, "storageAccountType",
              string_at(properties, "publishingProfile.storageAccountType"));
   }
-  if (string_at(region, "storageAccountType") == "Standard_ZRS" && location->zones.size() < 2) {
-    return fail(arm::invalid_parameter(
-        regions_target,
-        fmt::format("ZRS storage account type is not supported in this region. ('{}' has {} "
-                    "zone(s).)",
-                    location->name, location->zones.size())));
+  if (!stays(draft, region)) {
+    TRY(check_available());
+    TRY(check_storage(*location, string_at(region, "storageAccountType")));
   }
   return location->name;
 }
@@ -291,17 +323,8 @@ Result<> check_data_disks(const Call& call, const model::Resource& current) {
 }
 
 Result<> check_version_may_go(const Call&, model::Change& change, const model::Resource& version) {
-  const auto until =
-      parse_iso8601(string_at(version.properties, "publishingProfile.endOfLifeDate"));
-  if (bool_at(version.properties, "safetyProfile.blockDeletionBeforeEndOfLife") && until &&
-      *until > change.now()) {
-    return fail(arm::error(
-        Kind::conflict, "OperationNotAllowed",
-        fmt::format("The image version '{}' cannot be deleted before its end of life {} because "
-                    "safetyProfile.blockDeletionBeforeEndOfLife is set. Unset it or change the "
-                    "date first.",
-                    version.id.nested_name(),
-                    string_at(version.properties, "publishingProfile.endOfLifeDate"))));
+  if (auto why = blocked_until_its_end(version, change.now()); !why.empty()) {
+    return fail(arm::error(Kind::conflict, "OperationNotAllowed", std::move(why)));
   }
   return {};
 }
@@ -367,6 +390,19 @@ Result<> show_version(const Call& call, const model::Resource& version, JsonObje
 
 }  // namespace
 
+std::string blocked_until_its_end(const model::Resource& version, WallTime now) {
+  const auto date = string_at(version.properties, "publishingProfile.endOfLifeDate");
+  const auto until = parse_iso8601(date);
+  if (!bool_at(version.properties, "safetyProfile.blockDeletionBeforeEndOfLife") || !until ||
+      *until <= now) {
+    return "";
+  }
+  return fmt::format(
+      "The image version '{}' cannot be deleted before its end of life {} because "
+      "safetyProfile.blockDeletionBeforeEndOfLife is set. Unset it or change the date first.",
+      version.id.nested_name(), date);
+}
+
 const ResourceType image_versions{
     .provider = "Microsoft.Compute",
     .type = "galleries/images/versions",
@@ -382,6 +418,7 @@ const ResourceType image_versions{
     .removing = check_version_may_go,
     .show = show_version,
     .actions = {},
+    .preempts = true,
     .removed = keep_deleted,
     .changing = check_data_disks,
 };

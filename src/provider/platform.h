@@ -15,12 +15,14 @@ bool fits(const model::Resource& row, const Filter& conditions);
 Result<Outcome> list_tenants(const Call& call);
 Result<Outcome> list_subscriptions(const Call& call);
 Result<Outcome> get_subscription(const Call& call);
-Result<Outcome> list_locations(const Call& call);
 Result<Outcome> list_providers(const Call& call);
 Result<Outcome> get_provider(const Call& call);
 // Always refused.
 Result<Outcome> unregister_provider(const Call& call);
 Result<Outcome> list_resources_of_group(const Call& call);
+
+// locations.cc
+Result<Outcome> list_locations(const Call& call);
 
 // groups.cc
 Result<Outcome> put_group(const Call& call);
@@ -28,9 +30,10 @@ Result<Outcome> patch_group(const Call& call);
 Result<Outcome> get_group(const Call& call);
 Result<Outcome> head_group(const Call& call);
 Result<Outcome> delete_group(const Call& call);
-// Always refused: galleries move nowhere, and what is made here has its id for good.
-Result<Outcome> move_resources(const Call& call);
 Result<Outcome> list_groups(const Call& call);
+
+// moves.cc. Always refused: galleries move nowhere, and what is made here has its id for good.
+Result<Outcome> move_resources(const Call& call);
 
 // activity_list.cc
 Result<Outcome> list_activity(const Call& call);

@@ -19,15 +19,25 @@
 
 #include "access/access.h"
 #include "arm/arm.h"
+#include "cost/cost.h"
 #include "identity/identity.h"
 #include "model/model.h"
 
 namespace pinaco::provider {
 
+// A region of the catalogue that the configuration is. What is empty is not known, and not shown.
 struct Location {
   std::string name;          // "westeurope"
   std::string display_name;  // "West Europe"
   std::vector<std::string> zones;
+  bool premium = true;                 // has stores for Premium_LRS
+  bool restricted = false;             // only for subscriptions that were allowed there
+  std::string geography = {};          // "United States"
+  std::string geography_group = {};    // "US"
+  std::string physical_location = {};  // "Virginia"
+  std::string paired = {};             // the name of another one
+  std::string latitude = {};           // "37.3719"
+  std::string longitude = {};
 };
 
 // What a machine may be. Names are the cloud's, so that scripts and templates work unchanged; what
@@ -80,6 +90,7 @@ struct World {
   LifePolicy life = {};
   bool eager = false;  // deployments start where the version is not complete yet
   Limits limits;
+  cost::Prices prices = {};
   std::map<std::string, Limits> own_limits = {};  // of subscriptions, by their ids in lower case
   std::size_t shared_subscriptions_max = 30;      // that a gallery is shared with
   std::size_t shared_tenants_max = 5;
@@ -168,6 +179,7 @@ struct ResourceType {
   bool placed = false;                // has sku and zones
   bool nested = false;                // without a location of its own in requests and answers
   bool with_children = false;         // a delete takes the resources below along
+  bool preempts = false;              // a delete need not wait for what a worker does to it
   std::string_view remove_task = "";  // a worker takes it away; empty: gone with the transaction
   // In the transaction that takes the row, when no worker does: what becomes of what it was.
   Result<> (*removed)(const Call& call, model::Change& change,
@@ -259,6 +271,26 @@ bool awaits_capture(const Json& content);
 // A group that is being deleted lends nothing any more.
 Result<> check_group_stays(const model::View& view, const arm::ResourceId& id);
 
+// How a subscription stands to a restricted region. A fact in its own shard: a write sees it in its
+// own transaction.
+struct RegionUse {
+  std::string region;
+  std::string state;        // "Requested", "Allowed", "Denied"
+  std::string reason = {};  // in the words of who asked
+  std::string by = {};      // who made it so
+  WallTime since = {};
+};
+inline constexpr std::size_t region_reason_bytes_max = 256;
+// Those of the view's subscription, by region.
+Result<std::vector<RegionUse>> region_uses(const model::View& view);
+Result<> put_region_use(model::Change& change, const RegionUse& use);
+// Whether the view's subscription may have resources there.
+Result<bool> may_use(const model::View& view, const Location& location);
+// Refuses a region that is not in the catalogue, or not for the view's subscription. `what` is
+// "resource group", "deployment" or "resource type 'Microsoft.Compute/galleries'".
+Result<> check_region(const World& world, const model::View& view, std::string_view asked,
+                      std::string_view code, std::string_view what, std::string target = {});
+
 // The policy for what is below a gallery and a definition, from their tags.
 LifePolicy policy_of(const World& world, const Json& gallery_tags, const Json& definition_tags);
 // When it is over, and it is: the date; else empty.
@@ -266,6 +298,20 @@ std::string_view ended_on(const Json& properties, std::string_view path, WallTim
 // A version or definition that is to go (lifecycle/lifecycle.h): {"since","goes","why"}.
 inline constexpr std::string_view mark_path = "going";
 bool is_marked(const model::Resource& row);
+
+// A gallery with soft delete: its versions that go can be restored for a while.
+inline constexpr std::size_t recycled_max = 400;  // of a definition
+bool keeps_deleted(const model::Resource& gallery);
+// The fact from which a version can be restored, before its row goes.
+Result<> recycle(model::Change& change, const model::Resource& gallery,
+                 const model::Resource& version);
+// Until when what is deleted now can be restored.
+WallTime recycled_until(const model::Resource& gallery, WallTime now);
+// A gallery that is shared is not deleted before that is reset: why, or empty.
+std::string shared_with_whom(const model::Resource& gallery);
+// A version that must not be deleted before its end of life, by safetyProfile, and that is not
+// over: why, or empty.
+std::string blocked_until_its_end(const model::Resource& version, WallTime now);
 
 // What the server does by itself, in the activity log of the subscription: in the same transaction.
 Result<> record_deed(model::Change& change, std::string_view operation, std::string_view resource,

@@ -9,12 +9,20 @@ namespace pinaco::provider {
 namespace {
 
 constexpr const char* policy = "softDeletePolicy";
+// In one transaction of at most 1,000 writes, with up to 400 rules; each takes two rows of its cost
+// along.
+constexpr std::size_t erased_max = 150;
 constexpr std::string_view since_days = "2026-03-03";  // api-version
 
 // {"row","deleted","usableUntil","goes"}. The janitor looks for all below "recycled/", so that
 // their bytes stay; groups take them along.
 std::string prefix_of(const arm::ResourceId& definition) {
   return fmt::format("recycled/{}/versions/", definition.key());
+}
+
+std::chrono::hours days_of(const model::Resource& gallery, const char* member, std::int64_t usual) {
+  return std::chrono::hours(24) *
+         int_at(gallery.properties, fmt::format("{}.{}", policy, member), usual);
 }
 
 std::string fact_of(const arm::ResourceId& version) {
@@ -124,12 +132,13 @@ Result<> check_recycling(const Draft& draft) {
                                draft.wanted.id.text());
 }
 
+WallTime recycled_until(const model::Resource& gallery, WallTime now) {
+  return now + days_of(gallery, "retentionPeriodInDays", retention_days_usual) +
+         days_of(gallery, "gracePeriodInDays", 0);
+}
+
 Result<> recycle(model::Change& change, const model::Resource& gallery,
                  const model::Resource& version) {
-  const auto days = [&](const char* member, std::int64_t usual) {
-    return std::chrono::hours(24) *
-           int_at(gallery.properties, fmt::format("{}.{}", policy, member), usual);
-  };
   const auto already = TRY(change.facts(prefix_of(version.id.parent())));
   if (already.size() >= recycled_max) {
     return fail(arm::error(
@@ -143,12 +152,13 @@ Result<> recycle(model::Change& change, const model::Resource& gallery,
   auto row = version;
   row.operation.clear();
   erase_path(row.internal, mark_path);
-  const auto usable = change.now() + days("retentionPeriodInDays", retention_days_usual);
+  const auto usable =
+      change.now() + days_of(gallery, "retentionPeriodInDays", retention_days_usual);
   return change.put_fact(fact_of(version.id),
                          JsonObject{{"row", model::to_json(row)},
                                     {"deleted", to_iso8601(change.now())},
                                     {"usableUntil", to_iso8601(usable)},
-                                    {"goes", to_iso8601(usable + days("gracePeriodInDays", 0))}});
+                                    {"goes", to_iso8601(recycled_until(gallery, change.now()))}});
 }
 
 Result<std::optional<Recycled>> find_recycled(const model::View& view,
@@ -200,7 +210,15 @@ Result<bool> restore_recycled(Draft& draft) {
 
 Result<> check_recycled(const Call&, model::Change& change, const model::Resource& definition) {
   const auto old = TRY(recycled_of(change, definition.id));
-  if (old.empty() || !keeps_deleted(TRY(change.get(definition.id.parent())))) return {};
+  if (old.empty()) return {};
+  if (!keeps_deleted(TRY(change.get(definition.id.parent())))) {
+    if (old.size() <= erased_max) return {};
+    return fail(arm::error(
+        Kind::conflict, "OperationNotAllowed",
+        fmt::format("The image definition '{}' has {} deleted versions, of which {} go with it at "
+                    "most. `pinaco delete` takes any number away.",
+                    definition.id.nested_name(), old.size(), erased_max)));
+  }
   return fail(arm::error(
       Kind::conflict, "OperationNotAllowed",
       fmt::format("The image definition '{}' has {} deleted version(s) that can be restored, such "

@@ -17,14 +17,9 @@ struct Recycled {
 
 inline constexpr std::int64_t retention_days_usual = 7;
 inline constexpr std::int64_t retention_days_max = 365;
-inline constexpr std::size_t recycled_max = 400;  // of a definition
 
-bool keeps_deleted(const model::Resource& gallery);
 // Of the policy of a gallery: the right to turn it on, and its numbers.
 Result<> check_recycling(const Draft& draft);
-// A version that is deleted in this transaction is kept; by the policy of its gallery as of now.
-Result<> recycle(model::Change& change, const model::Resource& gallery,
-                 const model::Resource& version);
 Result<std::optional<Recycled>> find_recycled(const model::View& view,
                                               const arm::ResourceId& version);
 // A PUT of a version that was deleted and has no source, or says so: the draft becomes the old

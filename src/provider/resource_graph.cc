@@ -324,7 +324,7 @@ Result<Outcome> list_all_galleries(const Call& call) {
       do {
         const auto page = TRY(view.list(all, from, galleries_page - rows.size()));
         for (const auto& row : page.rows) {
-          if (TRY(call.may_read(row.id))) rows.push_back(show(galleries, call, row));
+          if (TRY(call.may_read(row.id))) rows.push_back(TRY(show(galleries, call, row)));
         }
         from = page.next;
       } while (!from.empty() && rows.size() < galleries_page);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "provider/tracked.h"
 
 namespace pinaco::provider {
 namespace {
@@ -221,6 +222,7 @@ Result<Outcome> share_gallery(const Call& call) {
   TRY(call.model.change(call.id.subscription, [&](model::Change& change) -> Result<> {
     TRY(access::check_locks(change, call.id.text(), false));
     gallery = TRY(change.get(call.id));
+    if (!gallery->operation.empty()) return fail(busy_with(*gallery));
     before = gallery->properties;
     if (resets) {
       set_path(gallery->properties, "sharingProfile", JsonObject{{"permissions", "Private"}});
@@ -272,15 +274,20 @@ Result<> check_sharing(Draft& draft) {
   return check_prefix(string_at(properties, prefix));
 }
 
-Result<> check_not_shared(const Call&, model::Change&, const model::Resource& gallery) {
-  if (!is_shared(gallery.properties)) return {};
-  return fail(not_allowed(fmt::format(
+std::string shared_with_whom(const model::Resource& gallery) {
+  if (!is_shared(gallery.properties)) return "";
+  return fmt::format(
       "The gallery '{}' is shared {}. Reset its sharing (operationType Reset of the action share, "
       "or pinaco share reset {}) before it is deleted.",
       gallery.id.name(),
       permissions_of(gallery.properties) == "Community" ? "with the community"
                                                         : "with subscriptions or tenants",
-      gallery.id.name())));
+      gallery.id.name());
+}
+
+Result<> check_not_shared(const Call&, model::Change&, const model::Resource& gallery) {
+  auto why = shared_with_whom(gallery);
+  return why.empty() ? Result<>() : fail(not_allowed(std::move(why)));
 }
 
 void show_sharing(const Call& call, const model::Resource& gallery, JsonObject& properties) {

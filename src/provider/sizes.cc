@@ -1,8 +1,11 @@
 // What sizes of machines there are: vmSizes, skus.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "provider/machines.h"
+#include "provider/regions.h"
 
 namespace pinaco::provider {
 namespace {
@@ -27,8 +30,18 @@ Json capability(std::string_view name, std::string value) {
   return JsonObject{{"name", name}, {"value", std::move(value)}};
 }
 
+// Why a size or type of disk cannot be had in a region: it is restricted.
+JsonArray restrictions_of(const Location& location, bool usable) {
+  if (usable) return {};
+  const JsonArray here{Json(location.name)};
+  return {JsonObject{{"type", "Location"},
+                     {"values", here},
+                     {"restrictionInfo", JsonObject{{"locations", here}}},
+                     {"reasonCode", "NotAvailableForSubscription"}}};
+}
+
 // "Standard_D2s_v3" is "D2s_v3" in the family "standardDFamily".
-Json show_sku(const MachineSize& size, const Location& location) {
+Json show_sku(const MachineSize& size, const Location& location, bool usable) {
   const auto line = size.name.find('_');
   const auto short_name = line == std::string::npos ? size.name : size.name.substr(line + 1);
   JsonArray zones;
@@ -57,7 +70,7 @@ Json show_sku(const MachineSize& size, const Location& location) {
                  capability("AcceleratedNetworkingEnabled", "False"),
                  capability("EncryptionAtHostSupported", "False"),
                  capability("MaxNetworkInterfaces", "1")}},
-      {"restrictions", JsonArray()}};
+      {"restrictions", restrictions_of(location, usable)}};
 }
 
 }  // namespace
@@ -118,10 +131,18 @@ Result<Outcome> list_skus(const Call& call) {
     only = call.world.find_location(filter->second.substr(quote + 1, end - quote - 1));
     if (only == nullptr) return Outcome{.body = JsonObject{{"value", JsonArray()}}};
   }
+  std::vector<const Location*> usable;
+  TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
+    usable = TRY(usable_regions(call.world, view));
+    return {};
+  }));
   JsonArray shown;
   for (const auto& location : call.world.locations) {
     if (only != nullptr && only != &location) continue;
-    for (const auto& size : call.world.sizes) shown.push_back(show_sku(size, location));
+    const bool is_usable = std::ranges::find(usable, &location) != usable.end();
+    for (const auto& size : call.world.sizes) {
+      shown.push_back(show_sku(size, location, is_usable));
+    }
     for (const char* type : {"disks", "snapshots"}) {
       for (const char* name : {"Standard_LRS", "StandardSSD_LRS", "Premium_LRS"}) {
         shown.push_back(JsonObject{{"resourceType", type},
@@ -129,7 +150,7 @@ Result<Outcome> list_skus(const Call& call) {
                                    {"tier", name[0] == 'P' ? "Premium" : "Standard"},
                                    {"locations", JsonArray{Json(location.name)}},
                                    {"capabilities", JsonArray()},
-                                   {"restrictions", JsonArray()}});
+                                   {"restrictions", restrictions_of(location, is_usable)}});
       }
     }
   }

@@ -1,11 +1,11 @@
-// Tenants, subscriptions, their locations and resource providers: what a client reads before it
-// does anything.
+// Tenants, subscriptions and resource providers: what a client reads before it does anything.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "provider/platform.h"
+#include "provider/regions.h"
 #include "provider/tags.h"
 
 namespace pinaco::provider {
@@ -27,42 +27,51 @@ Result<JsonObject> show_subscription(const Call& call, const identity::Subscript
   return body;
 }
 
-JsonArray display_names(const World& world) {
-  JsonArray names;
-  for (const auto& location : world.locations) names.emplace_back(location.display_name);
-  return names;
+using Regions = std::vector<const Location*>;
+
+// Those where the subscription may have resources: others are not among its locations.
+Result<Regions> regions_of(const Call& call) {
+  Regions regions;
+  TRY(call.model.read(call.parts.at("subscription"), [&](const model::View& view) -> Result<> {
+    regions = TRY(usable_regions(call.world, view));
+    return {};
+  }));
+  return regions;
 }
 
-JsonObject show_type(const World& world, std::string_view type,
+JsonObject show_type(const Regions& regions, std::string_view type,
                      std::span<const std::string_view> api_versions, bool tracked) {
   JsonArray versions;
   for (auto version = api_versions.rbegin(); version != api_versions.rend(); ++version) {
     versions.emplace_back(*version);
   }
+  JsonArray locations;
   JsonArray zones;
-  for (const auto& location : world.locations) {
-    if (location.zones.empty()) continue;
+  for (const auto* location : regions) {
+    locations.emplace_back(location->display_name);
+    if (location->zones.empty()) continue;
     JsonArray names;
-    for (const auto& zone : location.zones) names.emplace_back(zone);
-    zones.push_back(JsonObject{{"location", location.display_name}, {"zones", std::move(names)}});
+    for (const auto& zone : location->zones) names.emplace_back(zone);
+    zones.push_back(JsonObject{{"location", location->display_name}, {"zones", std::move(names)}});
   }
   return {{"resourceType", type},
-          {"locations", display_names(world)},
+          {"locations", std::move(locations)},
           {"apiVersions", std::move(versions)},
           {"zoneMappings", std::move(zones)},
           {"capabilities", tracked ? "SupportsTags, SupportsLocation" : "None"}};
 }
 
-JsonObject show_provider(const Call& call, std::string_view subscription, std::string_view name) {
+JsonObject show_provider(const Regions& regions, std::string_view subscription,
+                         std::string_view name) {
   JsonArray rows;
   for (const auto& type : types()) {
     if (type.provider == name) {
-      rows.push_back(show_type(call.world, type.type, type.api_versions, true));
+      rows.push_back(show_type(regions, type.type, type.api_versions, true));
     }
   }
   for (const auto& each : extensions()) {
     if (each.provider == name) {
-      rows.push_back(show_type(call.world, each.type, each.api_versions, false));
+      rows.push_back(show_type(regions, each.type, each.api_versions, false));
     }
   }
   // Operations that live below a provider, "locations/capsOperations", and the platform's own.
@@ -90,7 +99,7 @@ JsonObject show_provider(const Call& call, std::string_view subscription, std::s
     const bool there = std::ranges::any_of(
         rows, [&](const Json& row) { return string_at(row, "resourceType") == type; });
     if (type.empty() || there) continue;
-    rows.push_back(show_type(call.world, type, route.api_versions, false));
+    rows.push_back(show_type(regions, type, route.api_versions, false));
   }
   return {{"id", fmt::format("/subscriptions/{}/providers/{}", subscription, name)},
           {"namespace", name},
@@ -149,38 +158,20 @@ Result<Outcome> get_subscription(const Call& call) {
   return Outcome{.body = std::move(shown)};
 }
 
-Result<Outcome> list_locations(const Call& call) {
-  JsonArray rows;
-  for (const auto& location : call.world.locations) {
-    rows.push_back(JsonObject{{"id", fmt::format("/subscriptions/{}/locations/{}",
-                                                 call.parts.at("subscription"), location.name)},
-                              {"name", location.name},
-                              {"type", "Region"},
-                              {"displayName", location.display_name},
-                              {"regionalDisplayName", location.display_name},
-                              {"metadata", JsonObject{{"regionType", "Physical"},
-                                                      {"regionCategory", "Recommended"},
-                                                      {"geographyGroup", location.display_name},
-                                                      {"longitude", "0"},
-                                                      {"latitude", "0"},
-                                                      {"physicalLocation", location.display_name},
-                                                      {"pairedRegion", JsonArray()}}}});
-  }
-  return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
-}
-
 Result<Outcome> list_providers(const Call& call) {
+  const auto regions = TRY(regions_of(call));
   JsonArray rows;
   for (const auto name : namespaces()) {
-    rows.push_back(show_provider(call, call.parts.at("subscription"), name));
+    rows.push_back(show_provider(regions, call.parts.at("subscription"), name));
   }
   return Outcome{.body = JsonObject{{"value", std::move(rows)}}};
 }
 
 Result<Outcome> get_provider(const Call& call) {
+  const auto regions = TRY(regions_of(call));
   for (const auto name : namespaces()) {
     if (iequals(name, call.parts.at("provider"))) {
-      return Outcome{.body = show_provider(call, call.parts.at("subscription"), name)};
+      return Outcome{.body = show_provider(regions, call.parts.at("subscription"), name)};
     }
   }
   return fail(arm::error(

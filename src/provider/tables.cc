@@ -1,6 +1,7 @@
 // The two tables that everything is made from: resource types, and the platform's operations.
 #include "base/text.h"
 #include "provider/authorization.h"
+#include "provider/consumption.h"
 #include "provider/disks.h"
 #include "provider/galleries.h"
 #include "provider/limits.h"
@@ -275,6 +276,17 @@ const Route platform[] = {
      "the activity log: writes, deletes and actions of 90 days", list_activity},
     {"GET", "/providers/Microsoft.Insights/eventtypes/management/values", insights_versions, "",
      "the activity log of management groups and the tenant's root", list_tenant_activity},
+    {"GET", "/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails",
+     consumption_api_versions(), usage_right, "what image versions cost, by the day",
+     list_usage_details},
+    {"GET",
+     "/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Consumption/"
+     "usageDetails",
+     consumption_api_versions(), usage_right, "the same of a group", list_usage_details},
+    {"GET",
+     "/subscriptions/{subscription}/providers/Microsoft.Billing/billingPeriods/{period}/providers/"
+     "Microsoft.Consumption/usageDetails",
+     consumption_api_versions(), usage_right, "the same of a calendar month", list_usage_details},
     {"GET", "/providers/Microsoft.Compute/galleries", galleries_versions, "",
      "galleries of all subscriptions of the tenant", list_all_galleries},
     {"POST", "/providers/Microsoft.ResourceGraph/resources", graph_versions, "",
@@ -301,9 +313,10 @@ const Route platform[] = {
 #undef QUOTA
 
 constexpr std::string_view known_namespaces[] = {
-    "Microsoft.Authorization", "Microsoft.Compute",   "Microsoft.Insights",
-    "Microsoft.Management",    "Microsoft.Network",   "Microsoft.Quota",
-    "Microsoft.ResourceGraph", "Microsoft.Resources", "Microsoft.Storage"};
+    "Microsoft.Authorization", "Microsoft.Compute",       "Microsoft.Consumption",
+    "Microsoft.Insights",      "Microsoft.Management",    "Microsoft.Network",
+    "Microsoft.Quota",         "Microsoft.ResourceGraph", "Microsoft.Resources",
+    "Microsoft.Storage"};
 
 }  // namespace
 

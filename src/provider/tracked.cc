@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "provider/provider.h"
+#include "provider/regions.h"
 #include "provider/schema.h"
 #include "provider/tags.h"
 #include "provider/tracked.h"
@@ -58,13 +59,10 @@ Result<std::string> location_of(const ResourceType& type, const Call& call,
   }
   const std::string name(location.get_string());
   if (const Location* known = call.world.find_location(name)) return known->name;
-  std::vector<std::string> names;
-  for (const Location& each : call.world.locations) names.push_back(each.name);
-  return fail(arm::error(
-      Kind::invalid, "LocationNotAvailableForResourceType",
-      fmt::format("The provided location '{}' is not available for resource type '{}/{}'. List of "
-                  "available regions for the resource type is '{}'.",
-                  name.substr(0, 100), type.provider, type.type, join(names, ","))));
+  TRY(call.model.read(call.id.subscription, [&](const model::View& view) {
+    return check_location(type, call, view, name);
+  }));
+  return name;
 }
 
 Result<> check_parents(const Call& call, const model::Change& change) {
@@ -76,8 +74,13 @@ Result<> check_parents(const Call& call, const model::Change& change) {
                                        "cannot perform this operation.",
                                        call.id.group)));
   }
-  if (call.id.types.size() > 1 && !TRY(change.find(call.id.parent()))) {
-    return fail(arm::parent_not_found(call.id.parent()));
+  if (call.id.types.size() == 1) return {};
+  if (!TRY(change.find(call.id.parent()))) return fail(arm::parent_not_found(call.id.parent()));
+  // One that is on its way out with all that is in it gets nothing new.
+  const bool in_gallery = iequals(call.id.types.front(), "galleries");
+  for (auto above = call.id.parent(); in_gallery && above.is_resource(); above = above.parent()) {
+    const auto row = TRY(change.find(above));
+    if (row && row->provisioning == "Deleting") return fail(busy_with(*row));
   }
   return {};
 }
@@ -130,6 +133,7 @@ Result<Outcome> accepted(const ResourceType& type, const Call& call,
 // One PUT or PATCH inside its transaction.
 Result<Outcome> write(const ResourceType& type, const Call& call, model::Change& change,
                       const JsonObject& envelope, std::string location, bool patch) {
+  if (!patch && !type.nested) TRY(check_location(type, call, change, location));
   TRY(check_parents(call, change));
   TRY(access::check_locks(change, call.id.text(), false));
   const auto current = TRY(change.find(call.id));
@@ -190,6 +194,7 @@ Result<Outcome> write(const ResourceType& type, const Call& call, model::Change&
     }
     for (const auto& member : said.get_object()) set_path(*into, member.key(), member.value());
   }
+  if (!member_or_null(envelope, "zones").is_null()) TRY(check_zones(type, call, wanted));
   TRY(type.prepare(draft));
 
   std::optional<model::Operation> operation;

@@ -43,9 +43,9 @@ Result<Outcome> delete_resource(const ResourceType& type, const Call& call) {
     more = false;
     const auto current = TRY(change.find(call.id));
     if (!current) return {};
-    // A worker that is to take something away need not wait until it has come to be.
+    // What is to be taken away need not come to be first.
     if (!current->operation.empty() &&
-        (type.remove_task.empty() || !TRY(model::preempt(change, *current)))) {
+        ((type.remove_task.empty() && !type.preempts) || !TRY(model::preempt(change, *current)))) {
       return fail(busy_with(*current));
     }
     const auto children = TRY(children_of(change, current->id));

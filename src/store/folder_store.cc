@@ -6,6 +6,10 @@
 //
 // An object appears under its name by a rename after its bytes are synced, so what is found was
 // put whole. Times are in names because nothing else keeps them through copies and restores.
+//
+// A folder that went away after it was opened (its disk is not mounted any more) is unavailable:
+// nothing is known to be absent there, and nothing is made in its stead. When it comes back, all is
+// as before.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,6 +79,7 @@ class FolderStore final : public PackStore {
   std::string temporary_path(std::string_view what) const {
     return fmt::format("{}/temporary/{}.{}", path_, session_, what);
   }
+  Result<> check_there() const;
   Result<> remove_dead_temporaries() const;
   Result<> write_whole(const std::string& path, std::span<const ByteView> parts) const;
   Result<std::uint64_t> purge_shard(const std::string& path, std::int64_t before) const;
@@ -95,6 +100,16 @@ Result<> FolderStore::open() {
   session_ = system_random().hex(8);
   lock_ = TRY(os::lock_file(temporary_path("lock")));
   return {};
+}
+
+// Without the path, which is not for clients: Region knows the place and logs it. With the code
+// that clients of storage take for a reason to ask again.
+Result<> FolderStore::check_there() const {
+  if (TRY(os::exists(fmt::format("{}/temporary", path_)))) return {};
+  return fail(Error{.kind = Kind::unavailable,
+                    .message = "the folder of a store is not there. Mount its disk or put the "
+                               "folder back; nothing else needs to be done.",
+                    .code = "ServerBusy"});
 }
 
 // Those whose session holds its lock are alive, be it in this process or another.
@@ -149,7 +164,10 @@ Result<> FolderStore::put(const ObjectName& name, std::span<const ByteView> part
 
 Result<Bytes> FolderStore::get(const ObjectName& name, std::uint64_t offset,
                                std::uint64_t size) const {
-  const os::File file = TRY(os::File::open_read(object_path(name)));
+  const auto opened = os::File::open_read(object_path(name));
+  if (!opened && opened.error().kind == Kind::not_found) TRY(check_there());
+  if (!opened) return std::unexpected(opened.error());
+  const os::File& file = *opened;
   Bytes bytes;
   // Asked first, so that a damaged length elsewhere cannot make us allocate at will.
   const std::uint64_t file_bytes = TRY(file.size_bytes());
@@ -166,11 +184,13 @@ Result<Bytes> FolderStore::get(const ObjectName& name, std::uint64_t offset,
 Result<std::optional<std::uint64_t>> FolderStore::find_size(const ObjectName& name) const {
   const auto file = os::File::open_read(object_path(name));
   if (file) return TRY(file->size_bytes());
-  if (file.error().kind == Kind::not_found) return std::nullopt;
-  return std::unexpected(file.error());
+  if (file.error().kind != Kind::not_found) return std::unexpected(file.error());
+  TRY(check_there());
+  return std::nullopt;
 }
 
 Result<std::vector<std::pair<ObjectName, std::uint64_t>>> FolderStore::list(ObjectKind kind) const {
+  TRY(check_there());
   std::vector<std::pair<ObjectName, std::uint64_t>> found;
   const std::string folder = fmt::format("{}/{}", path_, folder_of(kind));
   for (const std::string& shard : TRY(os::list_folder(folder))) {
@@ -186,6 +206,7 @@ Result<std::vector<std::pair<ObjectName, std::uint64_t>>> FolderStore::list(Obje
 }
 
 Result<> FolderStore::set_aside(const ObjectName& name) {
+  TRY(check_there());
   const std::string folder = aside_path(name);
   TRY(os::make_folders(folder));
   const auto now = clock_.now().time_since_epoch().count();
@@ -212,6 +233,7 @@ Result<> FolderStore::restore(const ObjectName& name) {
 }
 
 Result<std::uint64_t> FolderStore::purge(Seconds older_than) {
+  TRY(check_there());
   const auto before = std::chrono::duration_cast<std::chrono::microseconds>(
                           clock_.now().time_since_epoch() - older_than)
                           .count();

@@ -51,6 +51,8 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   DedupIndex& dedup() const { return dedup_; }
   FrameCache& frames() const { return *frames_; }
   std::shared_ptr<PinSet> make_pins() const { return pins_->make_set(); }
+  // What happened at a place, with its zone and region; no path.
+  Error at_place(const Place& place, Error error) const;
   // Durable at the place; a damaged object of that name makes way.
   Result<> put(const Place& place, const ObjectName& name, std::span<const ByteView> parts) const;
 
@@ -60,11 +62,14 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   Result<T> from_places(const ObjectName& name,
                         const std::function<Result<T>(const PackStore&)>& fetch,
                         std::size_t turn = 0) const;
+  void answered(std::size_t place) const;
+  void log_trouble(std::size_t place, const ObjectName& object, const Error& error) const;
   Result<> sweep_noted(const std::function<Result<std::vector<Digest>>()>& live, Swept& swept);
   class Copy;  // replicate.cc
 
   const RegionOptions options_;
   mutable std::vector<std::atomic<std::uint64_t>> reads_;  // by place
+  mutable std::vector<std::atomic<bool>> silent_;          // by place: it did not answer last
   const std::shared_ptr<PinBoard> pins_;
   mutable DedupIndex dedup_;
   mutable LruCache<Digest, PackIndex> indexes_;
@@ -90,9 +95,10 @@ class LocalRegion final : public Region, public std::enable_shared_from_this<Loc
   std::unordered_set<Digest> copying_;  // packs
 };
 
-// Which places a copy goes to, by number. `held_bytes` says how much of it each has already.
+// Which places a copy goes to, by number; none when it is premium and no place is. `held_bytes`
+// says how much of it each has already, and nothing of one that does not answer.
 std::vector<std::size_t> choose_places(const std::vector<Place>& places,
-                                       const std::vector<std::uint64_t>& held_bytes,
+                                       const std::vector<std::optional<std::uint64_t>>& held_bytes,
                                        const CopyOptions& options);
 
 }  // namespace pinaco::store

@@ -7,12 +7,20 @@
 namespace pinaco::store {
 namespace {
 
-// Places by zone, zones in the order in which they are configured, within a zone the best first.
-std::vector<std::vector<std::size_t>> by_zone(const std::vector<Place>& places,
-                                              const std::vector<std::uint64_t>& held_bytes,
-                                              bool premium) {
+using Held = std::vector<std::optional<std::uint64_t>>;
+
+// The places that come into question, by zone, zones in the order in which they are configured,
+// within a zone the best first.
+std::vector<std::vector<std::size_t>> by_zone(const std::vector<Place>& places, const Held& held,
+                                              const CopyOptions& options) {
+  // Where one of several zones will do, it is one that answers now.
+  const bool answering =
+      options.redundancy == Redundancy::local &&
+      std::ranges::any_of(held, [](const auto& each) { return each.has_value(); });
   std::vector<std::vector<std::size_t>> zones;
   for (std::size_t i = 0; i < places.size(); ++i) {
+    if (options.premium && !places[i].premium) continue;
+    if (answering && !held[i]) continue;
     const auto zone = std::ranges::find_if(
         zones, [&](const auto& members) { return places[members[0]].zone == places[i].zone; });
     if (zone == zones.end()) {
@@ -23,8 +31,7 @@ std::vector<std::vector<std::size_t>> by_zone(const std::vector<Place>& places,
   }
   for (auto& members : zones) {
     std::ranges::sort(members, [&](std::size_t a, std::size_t b) {
-      if (premium && places[a].premium != places[b].premium) return places[a].premium;
-      if (held_bytes[a] != held_bytes[b]) return held_bytes[a] > held_bytes[b];
+      if (held[a] != held[b]) return held[a] > held[b];  // one that does not answer comes last
       return a < b;
     });
   }
@@ -33,23 +40,20 @@ std::vector<std::vector<std::size_t>> by_zone(const std::vector<Place>& places,
 
 }  // namespace
 
-std::vector<std::size_t> choose_places(const std::vector<Place>& places,
-                                       const std::vector<std::uint64_t>& held_bytes,
+std::vector<std::size_t> choose_places(const std::vector<Place>& places, const Held& held_bytes,
                                        const CopyOptions& options) {
-  auto zones = by_zone(places, held_bytes, options.premium);
+  auto zones = by_zone(places, held_bytes, options);
+  if (zones.empty()) return {};
   const std::size_t replicas = std::max<std::size_t>(options.replicas, 1);
   if (options.redundancy == Redundancy::local) {
-    const auto better = [&](const auto& a, const auto& b) {
-      if (options.premium && places[a[0]].premium != places[b[0]].premium) {
-        return places[b[0]].premium;
-      }
-      const auto held = [&](std::uint64_t sum, std::size_t place) {
-        return sum + held_bytes[place];
-      };
+    const auto held = [&](std::uint64_t sum, std::size_t place) {
+      return sum + held_bytes[place].value_or(0);
+    };
+    const auto less = [&](const auto& a, const auto& b) {
       return std::accumulate(a.begin(), a.end(), std::uint64_t{0}, held) <
              std::accumulate(b.begin(), b.end(), std::uint64_t{0}, held);
     };
-    auto chosen = *std::max_element(zones.begin(), zones.end(), better);
+    auto chosen = *std::max_element(zones.begin(), zones.end(), less);
     chosen.resize(std::min(chosen.size(), replicas));
     return chosen;
   }

@@ -80,6 +80,7 @@ Result<std::shared_ptr<Region>> Region::open(RegionOptions options) {
 LocalRegion::LocalRegion(RegionOptions options)
     : options_(std::move(options)),
       reads_(options_.places.size()),
+      silent_(options_.places.size()),
       pins_(std::make_shared<PinBoard>()),
       dedup_(options_.index_cache_bytes / 2),
       indexes_(options_.index_cache_bytes / 2),
@@ -135,6 +136,27 @@ std::vector<PlaceLoad> LocalRegion::loads() const {
 // --- fetching
 // ---------------------------------------------------------------------------------------
 
+// A place that does not answer would say so for each frame that is asked of it.
+void LocalRegion::log_trouble(std::size_t place, const ObjectName& object,
+                              const Error& error) const {
+  if (error.kind == Kind::unavailable && silent_[place].exchange(true)) return;
+  LOG(error, "store", "{} {} at place {} of region {}: {}", word_for(object.kind),
+      object.digest.hex(), places()[place].name, name(), error.message);
+}
+
+void LocalRegion::answered(std::size_t place) const {
+  if (!silent_[place].load(std::memory_order_relaxed) || !silent_[place].exchange(false)) return;
+  LOG(info, "store", "Place {} of region {} answers again.", places()[place].name, name());
+}
+
+Error LocalRegion::at_place(const Place& place, Error error) const {
+  if (error.kind != Kind::unavailable) return error;
+  const auto where = place.zone.empty() ? fmt::format("Region {}", name())
+                                        : fmt::format("Zone {} of region {}", place.zone, name());
+  error.message = fmt::format("{}: {}", where, error.message);
+  return error;
+}
+
 template <typename T>
 Result<T> LocalRegion::from_places(const ObjectName& object,
                                    const std::function<Result<T>(const PackStore&)>& fetch,
@@ -146,13 +168,13 @@ Result<T> LocalRegion::from_places(const ObjectName& object,
     auto result = fetch(*place.packs);
     if (result) {
       reads_[at].fetch_add(1, std::memory_order_relaxed);
+      answered(at);
       return result;
     }
     Error& error = result.error();
     if (error.kind == Kind::not_found) continue;
-    LOG(error, "store", "{} {} at place {} of region {}: {}", word_for(object.kind),
-        object.digest.hex(), place.name, name(), error.message);
-    if (!worst || error.kind == Kind::corrupt) worst = std::move(error);
+    log_trouble(at, object, error);
+    if (!worst || error.kind == Kind::corrupt) worst = at_place(place, std::move(error));
   }
   if (worst) return std::unexpected(std::move(*worst));
   // A pack that is read should not have been swept. If it was, it is brought back, loudly.
@@ -240,7 +262,7 @@ Result<std::optional<std::uint64_t>> LocalRegion::find_size(const ObjectName& ob
   for (const Place& place : places()) {
     const auto size = place.packs->find_size(object);
     if (size && *size) return *size;
-    if (!size) failed = size.error();
+    if (!size) failed = at_place(place, size.error());
   }
   if (failed) return std::unexpected(std::move(*failed));
   return std::nullopt;
@@ -248,16 +270,20 @@ Result<std::optional<std::uint64_t>> LocalRegion::find_size(const ObjectName& ob
 
 Result<> LocalRegion::put(const Place& place, const ObjectName& object,
                           std::span<const ByteView> parts) const {
-  if (const auto size = TRY(place.packs->find_size(object))) {
+  const auto size = place.packs->find_size(object);
+  if (!size) return fail(at_place(place, size.error()));
+  if (*size) {
     const auto there =
-        place.packs->get(object, 0, std::min(*size, std::uint64_t{bytes_max(object)}));
+        place.packs->get(object, 0, std::min(**size, std::uint64_t{bytes_max(object)}));
     if (!there || !is_good(*there, object)) {
       LOG(error, "store", "{} {} at place {} is damaged; it is set aside and stored again.",
           word_for(object.kind), object.digest.hex(), place.name);
       TRY(place.packs->set_aside(object));
     }
   }
-  return place.packs->put(object, parts);
+  auto done = place.packs->put(object, parts);
+  if (!done) return fail(at_place(place, std::move(done.error())));
+  return done;
 }
 
 Result<Description> LocalRegion::describe(const Digest& digest) const {
@@ -274,7 +300,13 @@ Result<Usage> LocalRegion::usage() const {
   std::unordered_set<ObjectName> seen;
   for (const Place& place : places()) {
     for (const ObjectKind kind : {ObjectKind::pack, ObjectKind::manifest}) {
-      for (const auto& [object, size] : TRY(place.packs->list(kind))) {
+      const auto listed = place.packs->list(kind);
+      if (!listed && listed.error().kind == Kind::unavailable) {
+        usage.away.push_back(place.name);
+        break;
+      }
+      if (!listed) return std::unexpected(listed.error());
+      for (const auto& [object, size] : *listed) {
         usage.bytes += size;
         if (!seen.insert(object).second) continue;
         ++(kind == ObjectKind::pack ? usage.packs : usage.manifests);

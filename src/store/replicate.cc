@@ -93,15 +93,20 @@ Result<> LocalRegion::Copy::fetch_manifest() {
 // Sizes of the packs, and what each place has already, which decides where copies go.
 Result<> LocalRegion::Copy::measure() {
   const auto& places = here_.places();
-  std::vector<std::uint64_t> held(places.size());
+  std::vector<std::optional<std::uint64_t>> held(places.size(), 0);
   copied_.total_bytes = manifest_->bytes().size();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (!places[i].packs->find_size(name_)) held[i].reset();
+  }
   for (const Digest& pack : packs_) {
     const ObjectName object = pack_name(pack);
     std::uint64_t size = 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
+      if (!held[i]) continue;
       const auto there = places[i].packs->find_size(object);
-      if (!there || !*there) continue;  // a failing place shows when it is written to
-      held[i] += **there;
+      if (!there) held[i].reset();
+      if (!there || !*there) continue;
+      *held[i] += **there;
       size = **there;
     }
     if (size == 0 && &source_ != &here_) size = TRY(source_.find_size(object))
@@ -110,7 +115,12 @@ Result<> LocalRegion::Copy::measure() {
     copied_.total_bytes += size;
   }
   for (const std::size_t i : choose_places(places, held, options_)) targets_.push_back(&places[i]);
-  return {};
+  if (!targets_.empty()) return {};
+  return fail(
+      Kind::invalid,
+      fmt::format("Region {} has no store that is marked premium, and premium copies lie on "
+                  "no other. Mark one in the configuration.",
+                  here_.name()));
 }
 
 Result<> LocalRegion::Copy::report(std::uint64_t done) {
@@ -124,7 +134,9 @@ Result<> LocalRegion::Copy::report(std::uint64_t done) {
 Result<std::vector<const Place*>> LocalRegion::Copy::lacking(const ObjectName& object) const {
   std::vector<const Place*> lacking;
   for (const Place* place : targets_) {
-    if (TRY(place->packs->find_size(object))) continue;
+    const auto size = place->packs->find_size(object);
+    if (!size) return fail(here_.at_place(*place, size.error()));
+    if (*size) continue;
     // What was set aside needs no transfer.
     const auto restored = place->packs->restore(object);
     if (restored) continue;
@@ -158,7 +170,8 @@ Result<> LocalRegion::Copy::copy_pack_alone(std::size_t number) {
     const Bytes bytes = TRY(fetch(pack));
     const ByteView parts[] = {bytes};
     for (const Place* place : targets) {
-      TRY(place->packs->put(pack_name(pack), parts));
+      auto done = place->packs->put(pack_name(pack), parts);
+      if (!done) return fail(here_.at_place(*place, std::move(done.error())));
       stored_bytes_ += bytes.size();
     }
   }
@@ -181,9 +194,9 @@ Result<Bytes> LocalRegion::Copy::fetch(const Digest& pack) {
 Result<> LocalRegion::Copy::put_manifest() {
   const ByteView parts[] = {manifest_->bytes()};
   for (const Place* place : targets_) {
-    const auto size = TRY(place->packs->find_size(name_));
+    const auto size = place->packs->find_size(name_);
     TRY(here_.put(*place, name_, parts));
-    if (!size) stored_bytes_ += manifest_->bytes().size();
+    if (size && !*size) stored_bytes_ += manifest_->bytes().size();
   }
   return {};
 }

@@ -192,16 +192,30 @@ TEST(Placement, LocalTakesPlacesOfOneZone) {
   EXPECT_EQ(choose_places(places, {5, 4, 4, 0}, {.replicas = 2}), (Numbers{1, 2}));
 }
 
-TEST(Placement, PremiumPrefersPremiumPlaces) {
+TEST(Placement, PremiumTakesOnlyPremiumPlaces) {
   const auto places = places_of({"1a", "1p", "2a", "3p"});
   EXPECT_EQ(choose_places(places, {9, 0, 0, 0}, {.premium = true, .replicas = 1}), (Numbers{1}));
-  EXPECT_EQ(choose_places(places, {9, 0, 9, 1}, {.premium = true, .replicas = 2}), (Numbers{1, 0}));
-  EXPECT_EQ(choose_places(places_of({"1a", "2a"}), {0, 0}, {.premium = true}), (Numbers{0}));
+  EXPECT_EQ(choose_places(places, {9, 0, 9, 1}, {.premium = true, .replicas = 2}), (Numbers{3}));
+  EXPECT_EQ(choose_places(places, {9, 0, 9, 0},
+                          {.redundancy = Redundancy::zone, .premium = true, .replicas = 4}),
+            (Numbers{1, 3}));
+  EXPECT_EQ(choose_places(places_of({"1a", "2a"}), {0, 0}, {.premium = true}), (Numbers{}));
+}
+
+TEST(Placement, LocalTakesAZoneThatAnswersAndZoneTakesAll) {
+  const auto places = places_of({"1a", "2a", "2b"});
+  EXPECT_EQ(choose_places(places, {std::nullopt, 0, 0}, {.replicas = 1}), (Numbers{1}));
+  EXPECT_EQ(choose_places(places, {0, std::nullopt, 7}, {.replicas = 2}), (Numbers{2}));
+  EXPECT_EQ(choose_places(places, {std::nullopt, std::nullopt, 0},
+                          {.redundancy = Redundancy::zone, .replicas = 2}),
+            (Numbers{0, 2}));
+  EXPECT_EQ(choose_places(places, {std::nullopt, std::nullopt, std::nullopt}, {.replicas = 1}),
+            (Numbers{0}));
 }
 
 TEST(Placement, ZoneTakesOnePlaceInEveryZoneAndThenGoesRound) {
   const auto places = places_of({"1a", "1b", "2a", "3a", "3b"});
-  const std::vector<std::uint64_t> none(5);
+  const std::vector<std::optional<std::uint64_t>> none(5, 0);
   EXPECT_EQ(choose_places(places, none, {.redundancy = Redundancy::zone, .replicas = 1}),
             (Numbers{0, 2, 3}));
   EXPECT_EQ(choose_places(places, none, {.redundancy = Redundancy::zone, .replicas = 4}),

@@ -45,7 +45,8 @@ struct ObjectName {
 };
 
 // Immutable objects by name. put is durable when it returns and repeatable; what is found was put
-// whole. Nothing here checks content against names: Region does.
+// whole. Nothing here checks content against names: Region does. A store that cannot be reached, or
+// whose folder is gone, is unavailable, never empty.
 class PackStore {
  public:
   virtual ~PackStore() = default;
@@ -153,7 +154,8 @@ struct Swept {
 struct Usage {
   std::uint64_t packs = 0;
   std::uint64_t manifests = 0;
-  std::uint64_t bytes = 0;  // in all places
+  std::uint64_t bytes = 0;             // in all places
+  std::vector<std::string> away = {};  // places that do not answer now; they are not counted
 };
 
 // Of one place since the region was opened.
@@ -178,9 +180,11 @@ class Region {
   virtual Result<Description> describe(const Digest& manifest) const = 0;
 
   // Makes this region hold the image whole on as many places as asked and there are: local takes
-  // places of one zone, zone takes one in every zone. Fetches only packs that no place here has,
-  // from `source` (which may be this region), verified, in parallel; a repeat goes on where it
-  // was. Fewer places than replicas is not an error: Copied says what there is.
+  // places of one zone, one that answers; zone takes one in every zone, and waits for none that
+  // does not answer (unavailable); premium takes only places that are marked so (invalid when there
+  // is none). Fetches only packs that no place here has, from `source` (which may be this region),
+  // verified, in parallel; a repeat goes on where it was. Fewer places than replicas is not an
+  // error: Copied says what there is.
   virtual Result<Copied> copy_from(const Region& source, const Digest& manifest,
                                    const CopyOptions& options) = 0;
 

@@ -50,7 +50,9 @@ Result<> LocalRegion::sweep_noted(const std::function<Result<std::vector<Digest>
   for (const ObjectKind kind : {ObjectKind::manifest, ObjectKind::pack}) {
     std::unordered_map<ObjectName, Found> found;
     for (const Place& place : places()) {
-      for (const auto& [object, size] : TRY(place.packs->list(kind))) {
+      const auto listed = place.packs->list(kind);
+      if (!listed) return fail(at_place(place, listed.error()));
+      for (const auto& [object, size] : *listed) {
         if (kept.contains(object)) continue;
         found[object].bytes += size;
         found[object].places.push_back(&place);

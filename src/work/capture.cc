@@ -55,6 +55,10 @@ Result<> capture_sources(Bench& bench, const arm::ResourceId& id) {
   if (pins.empty()) return {};
   return bench.model.change(id.subscription, [&](model::Change& change) -> Result<> {
     auto now = TRY(change.get(id));
+    // Another one of its name, after this one was deleted.
+    if (now.operation != row.operation) {
+      return fail(Kind::conflict, fmt::format("'{}' was deleted meanwhile.", id.text()));
+    }
     for (const char* member : {"content", "contents"}) {
       if (const Json* value = find_path(internal, member)) set_path(now.internal, member, *value);
     }

@@ -89,7 +89,7 @@ Result<> delete_group(Bench& bench, const model::Operation& operation) {
           const auto rules = TRY(model::erase_some_rules(change, row.id));
           if (rules == model::rules_a_step) return {};  // the next step goes on with them
           TRY(change.erase(row.id));
-          writes += rules + 2;  // the row and the count of its type
+          writes += rules + 4;  // the row, the count of its type, and what it cost
           if (writes >= writes_a_step) return {};
         }
         return {};

@@ -26,15 +26,18 @@ arm::ResourceId collection_of(const std::string& subscription, std::string_view 
   return collection;
 }
 
-// The manifests that rows of one subscription keep in a region.
-Result<> collect(const model::View& view, const std::string& region, std::set<Digest>& live) {
-  const auto keep = [&](const Json& content) -> Result<> {
-    // One that waits for its import names no manifest yet.
-    if (find_path(content, "manifest") == nullptr) return {};
-    live.insert(TRY(Digest::parse(string_at(content, "manifest"))));
-    return {};
-  };
+}  // namespace
+
+Result<> for_manifests(
+    const model::View& view, const std::string& region,
+    const std::function<void(const arm::ResourceId& id, const Digest& manifest)>& keep_it) {
   const auto keep_row = [&](const model::Resource& row) -> Result<> {
+    const auto keep = [&](const Json& content) -> Result<> {
+      // One that waits for its import names no manifest yet.
+      if (find_path(content, "manifest") == nullptr) return {};
+      keep_it(row.id, TRY(Digest::parse(string_at(content, "manifest"))));
+      return {};
+    };
     if (const Json* content = find_path(row.internal, "content");
         content != nullptr && (row.location == region || string_at(*content, "home") == region)) {
       TRY(keep(*content));
@@ -60,6 +63,8 @@ Result<> collect(const model::View& view, const std::string& region, std::set<Di
   }
   return {};
 }
+
+namespace {
 
 // Files of uploads whose disk is gone or has its content.
 Result<> remove_old_uploads(Bench& bench) {
@@ -158,7 +163,9 @@ Result<store::Swept> sweep_region(Bench& bench, store::Region& region) {
     const std::unique_lock crossing(bench.model.crossing());
     for (const auto& subscription : TRY(bench.model.shards())) {
       TRY(bench.model.read(subscription, [&](const model::View& view) {
-        return collect(view, region.name(), found);
+        return for_manifests(
+            view, region.name(),
+            [&](const arm::ResourceId&, const Digest& manifest) { found.insert(manifest); });
       }));
     }
     return std::vector<Digest>(found.begin(), found.end());

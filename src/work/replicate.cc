@@ -108,6 +108,7 @@ class Replication {
                                 {"totalBytes", sum.total_bytes},
                                 {"movedBytes", moved},
                                 {"storedBytes", stored},
+                                {"replicas", target.copy.replicas},
                                 {"copies", sum.copies},
                                 {"zones", sum.zones}});
   }
@@ -126,8 +127,12 @@ class Replication {
   Result<> write_state(const Target& target, JsonObject state) {
     return bench_.model.change(version_.id.subscription, [&](model::Change& change) -> Result<> {
       auto row = TRY(change.find(version_.id));
-      // The version or this region may be gone by now; then there is nothing to say.
-      if (!row || find_path(row->internal, "regions." + target.region) == nullptr) return {};
+      // The version or this region may be gone by now; then there is nothing to say. Nor of another
+      // version that has its name.
+      if (!row || row->operation != operation_.id ||
+          find_path(row->internal, "regions." + target.region) == nullptr) {
+        return {};
+      }
       set_path(row->internal, "regions." + target.region, std::move(state));
       return change.put(*row);
     });
@@ -143,11 +148,13 @@ Result<> end(Bench& bench, const model::Operation& operation,
              const std::vector<std::string>& failed, const Error& first) {
   return bench.model.change(
       operation.resource.subscription, [&](model::Change& change) -> Result<> {
-        auto row = TRY(change.get(operation.resource));
-        row.operation.clear();
-        row.provisioning = failed.empty() ? "Succeeded" : "Failed";
-        if (failed.empty()) set_path(row.internal, "created", true);
-        TRY(change.put(row));
+        auto row = TRY(change.find(operation.resource));
+        // It was deleted meanwhile, and its operation has ended.
+        if (!row || row->operation != operation.id) return {};
+        row->operation.clear();
+        row->provisioning = failed.empty() ? "Succeeded" : "Failed";
+        if (failed.empty()) set_path(row->internal, "created", true);
+        TRY(change.put(*row));
         if (failed.empty()) return finish(change, operation);
         auto ended = operation;
         ended.state = model::OperationState::failed;

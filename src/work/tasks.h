@@ -60,5 +60,12 @@ Result<> finish(model::Change& change, const model::Operation& operation);
 Result<> finish_failed(Bench& bench, const model::Operation& operation, const Error& error);
 
 Result<store::Swept> sweep_regions(Bench& bench);
+// The manifests that rows of one subscription, and versions that can be restored, keep in a region.
+Result<> for_manifests(
+    const model::View& view, const std::string& region,
+    const std::function<void(const arm::ResourceId& id, const Digest& manifest)>& keep_it);
+// --- space.cc: see Workers::freed_without().
+Result<Workers::Freed> freed_without(Bench& bench,
+                                     const std::function<bool(const arm::ResourceId& id)>& goes);
 
 }  // namespace pinaco::work

@@ -131,6 +131,10 @@ struct WorkerOptions {
   // flag says that the server stops.
   std::function<Result<>(const std::atomic<bool>& ending)> before_sweep = {};
   std::vector<std::string> folders = {};  // of this server: clients are not told what is in them
+  // Tasks of rooms above this one, by their names: steps as all tasks are.
+  using OtherTask =
+      std::function<Result<>(const model::Operation& operation, const std::atomic<bool>& ending)>;
+  std::map<std::string, OtherTask> other_tasks = {};
 };
 
 struct Bench;
@@ -146,6 +150,10 @@ class Workers {
   void kick();                   // something was written that may want work
   void drain();                  // waits until no operation is in progress; for tests
   Result<store::Swept> sweep();  // all regions, now
+  // How many bytes would come back in each region if the resources that `goes` names were not
+  // there: those of packs that no others need. Of versions that can be restored as of any other.
+  using Freed = std::map<std::string, std::uint64_t>;
+  Result<Freed> freed_without(const std::function<bool(const arm::ResourceId& id)>& goes);
 
  private:
   void run();

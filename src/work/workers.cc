@@ -42,6 +42,12 @@ bool may_pass(const Error& error) {
   return error.kind == Kind::unavailable || error.kind == Kind::busy;
 }
 
+// One that was preempted while a worker was at it has ended.
+Result<bool> is_running(const model::View& view, const std::string& operation) {
+  const auto row = TRY(view.find_operation(operation));
+  return row && row->state == model::OperationState::in_progress;
+}
+
 }  // namespace
 
 Result<> finish(model::Change& change, const model::Operation& operation) {
@@ -54,6 +60,7 @@ Result<> finish(model::Change& change, const model::Operation& operation) {
 Result<> finish_failed(Bench& bench, const model::Operation& operation, const Error& error) {
   return bench.model.change(operation.resource.subscription,
                             [&](model::Change& change) -> Result<> {
+                              if (!TRY(is_running(change, operation.id))) return {};
                               if (auto row = TRY(change.find(operation.resource));
                                   row && row->operation == operation.id) {
                                 row->operation.clear();
@@ -183,6 +190,12 @@ Result<store::Swept> Workers::sweep() {
   return sweep_regions(mine);
 }
 
+Result<Workers::Freed> Workers::freed_without(
+    const std::function<bool(const arm::ResourceId& id)>& goes) {
+  Bench mine = bench();
+  return work::freed_without(mine, goes);
+}
+
 void Workers::dispatch() {
   const auto shards = model_.shards();
   if (!shards) {
@@ -273,7 +286,10 @@ Result<> Workers::step(model::Operation& operation) {
   Bench mine = bench();
   const Task task = find_task(operation.task);
   Result<> done;
-  if (task == nullptr) {
+  const auto other = options_.other_tasks.find(operation.task);
+  if (task == nullptr && other != options_.other_tasks.end()) {
+    done = other->second(operation, ending_);
+  } else if (task == nullptr) {
     done = fail(Kind::invalid,
                 fmt::format("This server does not know the task '{}'.", operation.task));
   } else {
@@ -292,9 +308,11 @@ Result<> Workers::step(model::Operation& operation) {
     const auto ended = finish_failed(mine, operation, error);
     return ended ? Result<>() : ended;
   }
-  const auto counted = model_.change(
-      operation.resource.subscription,
-      [&](model::Change& change) -> Result<> { return change.put_operation(operation); });
+  const auto counted =
+      model_.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
+        if (!TRY(is_running(change, operation.id))) return {};
+        return change.put_operation(operation);
+      });
   return counted ? done : counted;
 }
 

@@ -35,6 +35,6 @@ stop_server KILL
 start_server
 is Galleries 2/2
 is GalleryImageVersions 2/10000
-run delete one --yes
+run delete one --cascade --yes
 push three
 ! "$pinaco" usage --region atlantis >out 2>&1 || fail "a region that is not there"
