@@ -7,7 +7,8 @@ start_server
 mkdir "$work/bin"; ln -s "$(readlink -f "$pinaco")" "$work/bin/pinaco"; PATH=$work/bin:$PATH
 cd "$work"
 block sh >commands.sh
-. ./commands.sh >out 2>&1 || { cat out; fail "a command of docs/cost.md failed"; }
+bash -eu commands.sh >out 2>&1 || { cat out; fail "a command of docs/cost.md failed"; }
+! pinaco show shop >shown 2>&1 || fail "the gallery is still there"
 grep -q '^shop/debian/1.0.0  3  ' out || fail "no version of three disks: $(cat out)"
 grep -q 'charged by provisioned size' out || fail "no unit: $(cat out)"
 [[ $(head -n 1 costs.csv) == definition,id,disks,* ]] || fail "$(cat costs.csv)"
