@@ -118,9 +118,10 @@ TEST_F(CascadeTest, ALockThatComesLaterStopsItAndTheRestStays) {
   EXPECT_EQ(ended.error_code, "ScopeLocked");
   EXPECT_THAT(ended.error_message, HasSubstr("the rest is as it was"));
   EXPECT_TRUE(is_there(locked.child("versions", "0.0.0")));
-  const auto row = *model.get(gallery);
-  EXPECT_EQ(row.provisioning, "Succeeded");
-  EXPECT_EQ(row.operation, "");
+  const auto row = model.get(gallery);
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->provisioning, "Succeeded");
+  EXPECT_EQ(row->operation, "");
   check_whole();
 }
 
