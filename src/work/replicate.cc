@@ -51,8 +51,14 @@ class Replication {
     return fail(Kind::invalid, fmt::format("This server has no region '{}'.", name));
   }
 
-  // One region: all contents of the version. Its state is in the row when this returns.
-  Result<> run(const Target& target) {
+  // What is to be written of a region that has all, before the pins go.
+  struct Arrived {
+    JsonObject state;
+    std::vector<store::Pin> pins;
+  };
+
+  // One region: all contents of the version.
+  Result<Arrived> run(const Target& target) {
     const auto here = TRY(region_of(target.region));
     const Json* before = find_path(version_.internal, "regions." + target.region);
     std::uint64_t moved =
@@ -62,11 +68,11 @@ class Replication {
     store::Copied sum;
     sum.copies = ~std::size_t{0};
     sum.zones = ~std::size_t{0};
-    std::vector<store::Pin> pins;
+    Arrived arrived;
     const auto& contents = find_path(version_.internal, "contents")->get_array();
     // A region that has the image stays usable while it gets further copies.
     const bool complete = before != nullptr && string_at(*before, "state") == "Completed";
-    SteadyTime written = {};
+    SteadyTime written = bench_.model.clock().steady();
     for (std::size_t i = 0; i < contents.size(); i++) {
       const auto manifest = TRY(Digest::parse(string_at(contents[i], "manifest")));
       auto options = target.copy;
@@ -94,7 +100,7 @@ class Replication {
       stored += copied.stored_bytes;
       sum.copies = std::min(sum.copies, copied.copies);
       sum.zones = std::min(sum.zones, copied.zones);
-      pins.push_back(std::move(copied.pin));
+      arrived.pins.push_back(std::move(copied.pin));
     }
     std::string details;
     if (sum.copies < target.copy.replicas) {
@@ -102,15 +108,16 @@ class Replication {
           fmt::format("{} replicas share {} distinct cop{} in {} zone(s).", target.copy.replicas,
                       sum.copies, sum.copies == 1 ? "y" : "ies", sum.zones);
     }
-    return write_state(target, {{"state", "Completed"},
-                                {"progress", 100},
-                                {"details", details},
-                                {"totalBytes", sum.total_bytes},
-                                {"movedBytes", moved},
-                                {"storedBytes", stored},
-                                {"replicas", target.copy.replicas},
-                                {"copies", sum.copies},
-                                {"zones", sum.zones}});
+    arrived.state = {{"state", "Completed"},
+                     {"progress", 100},
+                     {"details", details},
+                     {"totalBytes", sum.total_bytes},
+                     {"movedBytes", moved},
+                     {"storedBytes", stored},
+                     {"replicas", target.copy.replicas},
+                     {"copies", sum.copies},
+                     {"zones", sum.zones}};
+    return arrived;
   }
 
   // A region that had the image whole still has it.
@@ -144,13 +151,19 @@ class Replication {
   const model::Resource& version_;
 };
 
+// `last`: the state of a region that is not written yet.
+using LastState = std::optional<std::pair<std::string, JsonObject>>;
 Result<> end(Bench& bench, const model::Operation& operation,
-             const std::vector<std::string>& failed, const Error& first) {
+             const std::vector<std::string>& failed, const Error& first, const LastState& last) {
   return bench.model.change(
       operation.resource.subscription, [&](model::Change& change) -> Result<> {
         auto row = TRY(change.find(operation.resource));
         // It was deleted meanwhile, and its operation has ended.
         if (!row || row->operation != operation.id) return {};
+        const auto path = last ? "regions." + last->first : std::string();
+        if (last && find_path(row->internal, path) != nullptr) {
+          set_path(row->internal, path, last->second);
+        }
         row->operation.clear();
         row->provisioning = failed.empty() ? "Succeeded" : "Failed";
         if (failed.empty()) set_path(row->internal, "created", true);
@@ -183,9 +196,19 @@ Result<> replicate_version(Bench& bench, const model::Operation& operation) {
   std::mutex mutex;
   std::vector<std::string> failed;
   Error first;
-  TRY(os::for_each(targets.size(), 4, [&](std::size_t i) -> Result<> {
-    const auto done = replication.run(targets[i]);
-    if (done) return {};
+  LastState last;
+  std::vector<store::Pin> pins;
+  const auto copy = [&](std::size_t i) -> Result<> {
+    auto done = replication.run(targets[i]);
+    if (done && targets.size() > 1) {
+      return replication.write_state(targets[i], std::move(done->state));
+    }
+    if (done) {
+      // One transaction says that the only region is there and that the version is.
+      last.emplace(targets[i].region, std::move(done->state));
+      pins = std::move(done->pins);
+      return {};
+    }
     const Error& error = done.error();
     // What may pass is tried again from the start, which finds what is already there.
     const bool may_pass = error.kind == Kind::unavailable || error.kind == Kind::busy ||
@@ -199,8 +222,9 @@ Result<> replicate_version(Bench& bench, const model::Operation& operation) {
     if (failed.empty()) first = error;
     failed.push_back(targets[i].display_name);
     return {};
-  }));
-  return end(bench, operation, failed, first);
+  };
+  TRY(targets.size() == 1 ? copy(0) : os::for_each(targets.size(), 4, copy));
+  return end(bench, operation, failed, first, last);
 }
 
 }  // namespace pinaco::work
