@@ -113,10 +113,17 @@ Result<> check_storage(const Location& location, std::string_view type) {
   return {};
 }
 
+// Whether nothing more has to come into a region: it has the version, or is to have none of it.
+bool has_all(const model::Resource& version, const Location& location, bool shallow) {
+  const auto state = string_at(version.internal, fmt::format("regions.{}.state", location.name));
+  return state == "Completed" || (shallow && state == "Unknown");
+}
+
 // Whether it is a target already, with as many replicas: what was right when it was made so may
 // stay.
-bool stays(const Draft& draft, const Json& region) {
+bool stays(const Draft& draft, const Json& region, const Location& location) {
   if (!draft.current || !bool_at(draft.current->internal, "created")) return false;
+  if (!has_all(*draft.current, location, is_shallow(draft.wanted.properties))) return false;
   const Json* before = find_path(draft.current->properties, regions_path);
   if (before == nullptr) return false;
   return std::ranges::any_of(before->get_array(), [&](const Json& old) {
@@ -126,18 +133,32 @@ bool stays(const Draft& draft, const Json& region) {
   });
 }
 
+Result<> check_target(const Draft& draft, std::string_view name) {
+  return check_region(draft.call.world, draft.change, name, "LocationNotAvailableForResourceType",
+                      "resource type 'Microsoft.Compute/galleries/images/versions'",
+                      regions_target);
+}
+
+// What was deleted before a region had it would be copied there now.
+Result<> check_restored(const Draft& draft) {
+  const Json* regions = find_path(draft.wanted.properties, regions_path);
+  if (regions == nullptr) return {};
+  for (const Json& region : regions->get_array()) {
+    const Location* location = draft.call.world.find_location(string_at(region, "name"));
+    if (location == nullptr) continue;
+    if (has_all(draft.wanted, *location, is_shallow(draft.wanted.properties))) continue;
+    TRY(check_target(draft, location->name));
+  }
+  return {};
+}
+
 // Fills in and checks one target region; returns its normalised name.
 Result<std::string> complete_region(Draft& draft, Json& region) {
   const Json& properties = draft.wanted.properties;
   const std::string name(string_at(region, "name"));
   if (name.empty()) return fail(arm::missing_parameter(fmt::format("{}.name", regions_target)));
   const Location* location = draft.call.world.find_location(name);
-  const auto check_available = [&] {
-    return check_region(draft.call.world, draft.change, name, "LocationNotAvailableForResourceType",
-                        "resource type 'Microsoft.Compute/galleries/images/versions'",
-                        regions_target);
-  };
-  if (location == nullptr) TRY(check_available());
+  if (location == nullptr) TRY(check_target(draft, name));
   set_path(region, "name", location->display_name);
   if (find_path(region, "regionalReplicaCount") == nullptr) {
     set_path(region, "regionalReplicaCount", int_at(properties, "publishingProfile.replicaCount"));
@@ -148,8 +169,8 @@ Result<std::string> complete_region(Draft& draft, Json& region) {
     set_path(region, "storageAccountType",
              string_at(properties, "publishingProfile.storageAccountType"));
   }
-  if (!stays(draft, region)) {
-    TRY(check_available());
+  if (!stays(draft, region, *location)) {
+    TRY(check_target(draft, name));
     TRY(check_storage(*location, string_at(region, "storageAccountType")));
   }
   return location->name;
@@ -268,7 +289,7 @@ Result<> prepare_version(Draft& draft) {
         "Parameter 'galleryImageVersion.properties.storageProfile' is not allowed."));
   }
   TRY(check_limit(draft, "galleries/images/versions"));
-  if (TRY(restore_recycled(draft))) return {};
+  if (TRY(restore_recycled(draft))) return check_restored(draft);
   Json& properties = draft.wanted.properties;
   const auto default_to = [&](std::string_view path, Json value) {
     if (find_path(properties, path) == nullptr) set_path(properties, path, std::move(value));

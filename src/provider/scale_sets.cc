@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "provider/limits.h"
 #include "provider/machine_members.h"
+#include "provider/regions.h"
 #include "provider/schema.h"
 
 namespace pinaco::provider {
@@ -195,6 +196,9 @@ Result<> prepare(Draft& draft) {
   const auto capacity = TRY(capacity_of(draft));
   const std::int64_t before = fresh ? 0 : int_at(draft.current->sku, "capacity");
   if (capacity < before) TRY(check_locked(draft, capacity));
+  if (capacity > before) {
+    TRY(check_location(draft.type, draft.call, draft.change, draft.wanted.location));
+  }
   default_to("singlePlacementGroup", !flexible && capacity <= instances_of_one_group_max);
   default_to("overprovision", false);
   default_to("platformFaultDomainCount", flexible ? 1 : 5);

@@ -127,6 +127,15 @@ TEST_F(AwayTest, PremiumLandsOnlyOnPlacesThatAreMarkedSo) {
   EXPECT_TRUE(files("away/1-1", "packs").empty());
   EXPECT_TRUE(files("away/2-1", "packs").empty());
   EXPECT_FALSE(files("away/1-2p", "packs").empty());
+  // While the only one is away the copy waits for it, and goes nowhere else.
+  const auto other = home->write(MemoryDisk(made_up_disk(37, 6 << 20)), {});
+  take("away/1-2p");
+  const auto later = away->copy_from(*home, other->manifest, {.premium = true});
+  ASSERT_FALSE(later.has_value());
+  EXPECT_EQ(later.error().kind, Kind::unavailable) << later.error().message;
+  give_back("away/1-2p");
+  ASSERT_TRUE(good(away->copy_from(*home, other->manifest, {.premium = true})));
+  EXPECT_TRUE(files("away/1-1", "packs").empty());
   const auto none = region("none", {"1-1"});
   const auto refused = none->copy_from(*home, written->manifest, {.premium = true});
   ASSERT_FALSE(refused.has_value());

@@ -13,13 +13,16 @@ using Held = std::vector<std::optional<std::uint64_t>>;
 // within a zone the best first.
 std::vector<std::vector<std::size_t>> by_zone(const std::vector<Place>& places, const Held& held,
                                               const CopyOptions& options) {
+  const auto fits = [&](std::size_t i) { return !options.premium || places[i].premium; };
   // Where one of several zones will do, it is one that answers now.
-  const bool answering =
-      options.redundancy == Redundancy::local &&
-      std::ranges::any_of(held, [](const auto& each) { return each.has_value(); });
+  bool answering = false;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    answering =
+        answering || (options.redundancy == Redundancy::local && fits(i) && held[i].has_value());
+  }
   std::vector<std::vector<std::size_t>> zones;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    if (options.premium && !places[i].premium) continue;
+    if (!fits(i)) continue;
     if (answering && !held[i]) continue;
     const auto zone = std::ranges::find_if(
         zones, [&](const auto& members) { return places[members[0]].zone == places[i].zone; });

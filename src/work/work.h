@@ -157,8 +157,14 @@ class Workers {
 
  private:
   void run();
+  struct Waiting {
+    WallTime start = {};
+    std::string id;
+    std::string subscription;
+    bool guests = false;  // has a lane of machines, which mostly wait
+  };
   void dispatch();
-  void work_on(const std::string& subscription, const std::string& operation);
+  void work_on(const Waiting& waiting);
   Result<> step(model::Operation& operation);
   bool sweep_is_due();
   void look_after();
@@ -172,8 +178,11 @@ class Workers {
   std::condition_variable changed_;
   std::set<std::string> running_;
   std::map<std::string, SteadyTime> not_before_;
-  std::map<std::string, bool> waits_;  // of pending operations, whether they wait for guests
-  std::size_t refill_at_ = 0;          // running ones, when the lanes were full
+  std::map<std::string, Waiting> waiting_;  // what the last look found, by id
+  // Of those that wait for guests, and of the others: how many run, and at how many it is time to
+  // look for more.
+  std::size_t running_of_[2] = {};
+  std::size_t refill_at_[2] = {};
   bool kicked_ = false;
   bool sweep_wanted_ = false;
   std::atomic<bool> ending_ = false;

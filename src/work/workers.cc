@@ -2,7 +2,10 @@
 // ended in the transaction that also writes what they did.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
+#include <tuple>
 
 #include "base/log.h"
 #include "work/tasks.h"
@@ -34,6 +37,11 @@ Task find_task(std::string_view name) {
 }
 
 // These mostly wait for guests, and must not keep images from being copied meanwhile.
+// Operations in the lanes at once, running or next; and room for the sweep and the like.
+constexpr std::size_t others_max = 1024;
+constexpr std::size_t guests_max = 4096;
+constexpr std::size_t spare = 16;
+
 bool waits_for_guests(std::string_view task) {
   return task.ends_with("_machine") || task.ends_with("_scale_set");
 }
@@ -97,8 +105,8 @@ Workers::~Workers() {
 }
 
 void Workers::start() {
-  lanes_ = std::make_unique<os::Lanes>(options_.lanes, 1024);
-  machine_lanes_ = std::make_unique<os::Lanes>(options_.machine_lanes, 4096);
+  lanes_ = std::make_unique<os::Lanes>(options_.lanes, others_max + spare);
+  machine_lanes_ = std::make_unique<os::Lanes>(options_.machine_lanes, guests_max + spare);
   last_sweep_ = model_.clock().steady();
   if (host_ != nullptr) {
     Bench mine = bench();
@@ -204,9 +212,9 @@ void Workers::dispatch() {
   }
   std::set<std::string> live;
   bool all_read = true;
-  bool full[2] = {};  // the lanes, by whether their work waits for guests
+  std::vector<Waiting> all;
   for (const auto& subscription : *shards) {
-    std::vector<std::pair<std::string, bool>> pending;
+    std::vector<Waiting> pending;
     const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
       pending.clear();
       for (auto& id : TRY(view.pending_operations())) {
@@ -217,48 +225,59 @@ void Workers::dispatch() {
           known = running_.contains(id);
         }
         if (known) continue;
-        auto waits = waits_.find(id);
-        if (waits == waits_.end()) {
+        auto found = waiting_.find(id);
+        if (found == waiting_.end()) {
           const auto operation = TRY(view.find_operation(id));
-          waits = waits_.emplace(id, operation && waits_for_guests(operation->task)).first;
+          found =
+              waiting_
+                  .emplace(id, Waiting{.start = operation ? operation->start : WallTime(),
+                                       .id = id,
+                                       .subscription = subscription,
+                                       .guests = operation && waits_for_guests(operation->task)})
+                  .first;
         }
-        pending.emplace_back(std::move(id), waits->second);
+        pending.push_back(found->second);
       }
       return {};
     });
     if (!read) LOG(error, "work", "operations cannot be read: {}", read.error().message);
     all_read = all_read && read;
-    for (const auto& [id, waits] : pending) {
-      if (full[waits]) continue;
-      {
-        const std::lock_guard lock(mutex_);
-        if (running_.contains(id)) continue;
-        const auto wait = not_before_.find(id);
-        if (wait != not_before_.end() && model_.clock().steady() < wait->second) continue;
-        not_before_.erase(id);
-        running_.insert(id);
-      }
-      auto& lanes = waits ? *machine_lanes_ : *lanes_;
-      const auto queued =
-          lanes.try_run([this, subscription, name = id] { work_on(subscription, name); });
-      full[waits] = !queued;
-      if (!queued) {
-        const std::lock_guard lock(mutex_);
-        running_.erase(id);
-      }
+    std::ranges::move(pending, std::back_inserter(all));
+  }
+  // The oldest first, of whatever subscription.
+  std::ranges::sort(all, {}, [](const Waiting& each) { return std::tie(each.start, each.id); });
+  bool full[2] = {};
+  for (const auto& each : all) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (running_.contains(each.id)) continue;
+      const auto wait = not_before_.find(each.id);
+      if (wait != not_before_.end() && model_.clock().steady() < wait->second) continue;
+      // Fewer than the lanes hold: the sweep finds room beside them.
+      full[each.guests] =
+          full[each.guests] || running_of_[each.guests] >= (each.guests ? guests_max : others_max);
+      if (full[each.guests]) continue;
+      not_before_.erase(each.id);
+      running_.insert(each.id);
+      running_of_[each.guests]++;
     }
+    auto& lanes = each.guests ? *machine_lanes_ : *lanes_;
+    lanes.run([this, each] { work_on(each); });
   }
   const std::lock_guard lock(mutex_);
-  refill_at_ = full[0] || full[1] ? running_.size() / 2 : running_.size();
+  for (const bool guests : {false, true}) {
+    refill_at_[guests] = full[guests] ? running_of_[guests] / 2 : running_of_[guests];
+  }
   if (!all_read) return;
-  std::erase_if(waits_, [&](const auto& each) { return !live.contains(each.first); });
+  std::erase_if(waiting_, [&](const auto& each) { return !live.contains(each.first); });
   // One that was preempted while it waited to be repeated has ended, and nobody waits for it.
   std::erase_if(not_before_, [&](const auto& each) { return !live.contains(each.first); });
 }
 
-void Workers::work_on(const std::string& subscription, const std::string& id) {
+void Workers::work_on(const Waiting& waiting) {
+  const auto& id = waiting.id;
   std::optional<model::Operation> operation;
-  const auto read = model_.read(subscription, [&](const model::View& view) -> Result<> {
+  const auto read = model_.read(waiting.subscription, [&](const model::View& view) -> Result<> {
     operation = TRY(view.find_operation(id));
     return {};
   });
@@ -270,13 +289,14 @@ void Workers::work_on(const std::string& subscription, const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
     running_.erase(id);
+    running_of_[waiting.guests]--;
     if (!done && operation) {
       const int shift = std::min(operation->attempts, 6);
       not_before_[id] = model_.clock().steady() + options_.pause * (1 << shift);
     } else {
       // While more wait than the lanes hold, looking through them all for each would take longer
       // than the work.
-      kicked_ = kicked_ || running_.size() <= refill_at_;
+      kicked_ = kicked_ || running_of_[waiting.guests] <= refill_at_[waiting.guests];
     }
   }
   changed_.notify_all();
