@@ -80,6 +80,7 @@ class CostGround {
     set_path(row.properties, "publishingProfile.targetRegions", std::move(targets));
     set_path(row.internal, "regions", std::move(states));
     set_path(row.internal, "contents", std::move(contents));
+    set_path(row.internal, "created", true);
     return row;
   }
 

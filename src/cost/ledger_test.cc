@@ -52,6 +52,31 @@ TEST(Ledger, WritesTwoRowsForAVersionThatGoesFromAnyNumberOfRegions) {
   EXPECT_THAT(ground.rows(), SizeIs(2));
 }
 
+TEST(Ledger, OfAVersionBeginsWhenItIsMadeHoweverOftenItsCreationFails) {
+  CostGround ground;
+  const auto put = [&](bool created, const std::string& first, const std::string& second) {
+    auto row = CostGround::version_of("g/d/1.0.0", {{.name = "westeurope", .state = first},
+                                                    {.name = "eastus", .state = first},
+                                                    {.name = "northeurope", .state = second}});
+    set_path(row.internal, "created", created);
+    ground.put(row);
+  };
+  for (const auto* day : {"2026-11-02", "2026-11-03"}) {
+    ground.go_to(day);
+    put(false, "Replicating", "Replicating");
+    put(false, "Completed", "Failed");
+  }
+  EXPECT_THAT(ground.rows(), IsEmpty());
+  ground.go_to("2026-11-15");
+  put(false, "Completed", "Completed");
+  ground.go_to("2026-11-16");
+  put(true, "Completed", "Completed");  // in the transaction that ends its operation
+  ground.go_to("2026-12-01");
+  const auto november = ground.total("2026-11");
+  EXPECT_EQ(november.storage_cost, 3 * 15 * gib_price);
+  EXPECT_EQ(november.egress_cost, 2 * 2 * 20'000'000);
+}
+
 // As soft delete does it: the row goes and a fact keeps it, and the other way round.
 constexpr const char* recycled = "recycled/";
 

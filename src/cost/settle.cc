@@ -71,10 +71,11 @@ JsonObject stay_in(const model::Resource& version, std::string_view region, cons
                     {"images", std::move(images)}};
 }
 
-// Of each region that has it whole. A shallow version was copied nowhere: its source costs.
+// Of each region that has it whole, once it was made: a creation that failed costs nothing, and is
+// begun anew by the next one. A shallow version was copied nowhere: its source costs.
 JsonObject stays_of(const std::optional<model::Resource>& version) {
   JsonObject stays;
-  if (!version) return stays;
+  if (!version || !bool_at(version->internal, "created")) return stays;
   const Json* states = find_path(version->internal, "regions");
   const Json* targets = find_path(version->properties, "publishingProfile.targetRegions");
   if (states == nullptr || targets == nullptr) return stays;
