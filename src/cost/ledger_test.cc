@@ -143,6 +143,43 @@ TEST(Ledger, ChargesNothingForAClockThatWasPutBack) {
   EXPECT_THAT(ground.rows(), IsEmpty());
 }
 
+TEST(Ledger, OfAClockThatWasAheadBeginsWithTheNextChange) {
+  CostGround ground("2027-11-10T00:00:00Z");
+  ground.put("g/d/1.0.0", two);
+  ground.go_to("2026-11-10T00:00:00Z");
+  EXPECT_EQ(ground.total("2026-11").storage_cost, 0);
+  ground.go_to("2026-11-16T00:00:00Z");
+  ground.put("g/d/1.0.0", two);  // nothing is new about it
+  ground.go_to("2026-11-20T00:00:00Z");
+  ground.put("g/d/1.0.0", two);
+  ground.go_to("2026-12-01T00:00:00Z");
+  EXPECT_EQ(ground.total("2026-11").storage_cost, 2 * 15 * gib_price);
+  EXPECT_EQ(ground.total("2026-11").egress_cost, 0);  // it stays where that clock put it
+}
+
+TEST(Ledger, IsNotForgottenForAClockThatIsFarAhead) {
+  CostGround ground("2026-11-02T00:00:00Z");
+  const std::atomic<bool> ending = false;
+  ground.put("g/gone/1.0.0", two);
+  ground.go_to("2026-11-20T00:00:00Z");
+  ground.erase("g/gone/1.0.0");
+  const auto sweep_at = [&](std::string_view time) {
+    ground.go_to(time);
+    ASSERT_TRUE(forget_old(ground.model, ending));
+  };
+  sweep_at("2026-11-20T01:00:00Z");
+  sweep_at("2031-11-21T01:00:00Z");
+  sweep_at("2031-11-21T02:00:00Z");
+  sweep_at("2026-11-22T01:00:00Z");  // it is right again
+  sweep_at("2026-11-23T01:00:00Z");
+  EXPECT_THAT(ground.rows(), SizeIs(2));
+  // A server that was off for long forgets a day later.
+  sweep_at("2028-11-23T01:00:00Z");
+  EXPECT_THAT(ground.rows(), SizeIs(2));
+  sweep_at("2028-11-24T01:00:00Z");
+  EXPECT_THAT(ground.rows(), IsEmpty());
+}
+
 TEST(Ledger, KeepsWhatEndedInTheLastThirteenMonths) {
   CostGround ground("2026-11-02T00:00:00Z");
   const std::atomic<bool> ending = false;

@@ -153,7 +153,9 @@ Result<> settle_version(model::Change& change, const std::string& key, Egress eg
   bool changed = false;
   for (const auto& each : wanted) {
     const Json* known = before.if_contains(each.key());
-    if (known != nullptr && is_same(*known, each.value().get_object())) {
+    // One that is yet to begin was written by a clock that was ahead: it begins now.
+    if (known != nullptr && int_at(*known, "since") <= micros(now) &&
+        is_same(*known, each.value().get_object())) {
       after[each.key()] = *known;
       continue;
     }
