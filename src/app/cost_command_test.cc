@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "app/server_testing.h"
 
 namespace pinaco::app {
@@ -157,6 +159,28 @@ TEST_F(CostCommand, FollowsReplicasAndRegionsAndRemembersWhatIsGone) {
   server_.clock().put_forward(86'400);
   ASSERT_TRUE(server_.parts().workers->sweep());
   EXPECT_EQ(must_print({.month = long_ago}), "Nothing was charged.\n");
+}
+
+TEST_F(CostCommand, UsageIsPagedThroughTheMonthThatTheFirstPageWasOf) {
+  const auto path = server_.scope() +
+                    "/providers/Microsoft.Consumption/usageDetails?api-version=2018-01-31&$top=1";
+  const auto period = cost::month_name(server_.clock().now());
+  auto page = server_.must("GET", path);
+  std::set<std::string, std::less<>> names;
+  to_month(1);  // before the second one
+  for (;;) {
+    const auto* rows = find_path(page.body, "value");
+    ASSERT_TRUE(rows != nullptr && rows->get_array().size() == 1) << to_text(page.body);
+    const Json& row = rows->get_array()[0];
+    EXPECT_THAT(std::string(string_at(row, "properties.usageStart")), StartsWith(period));
+    EXPECT_TRUE(names.emplace(string_at(row, "name")).second);
+    const std::string next(page.text("nextLink"));
+    if (next.empty()) break;
+    ASSERT_THAT(next, StartsWith(server_.base()));
+    ASSERT_LT(names.size(), 1000U);
+    page = server_.must("GET", next.substr(server_.base().size()));
+  }
+  EXPECT_GE(names.size(), 10U);  // six of storage, four of egress
 }
 
 TEST_F(CostCommand, RefusesWhatItDoesNotKnow) {

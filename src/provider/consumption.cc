@@ -188,29 +188,36 @@ class Shown {
   bool more_ = false;
 };
 
-// Where a page begins: after a charge of a version. "FLAGS KEY CHARGE", and a key has no space.
+// Where a page begins: after a charge of a version. In a token a line each; none of them has lines.
 struct Place {
   std::string flags;
+  std::string month;  // the one that is meant without a filter: it may be over by the next page
   std::string version;
   std::string charge;
 };
 
 std::string token_of(const Place& place) {
-  return to_base64url(
-      as_bytes(fmt::format("{}\n{}\n{}", place.flags, place.version, place.charge)));
+  return to_base64url(as_bytes(
+      fmt::format("{}\n{}\n{}\n{}", place.flags, place.month, place.version, place.charge)));
 }
 
 Result<Place> place_of(const Call& call) {
   const auto token = call.query.find("$skiptoken");
-  if (token == call.query.end() || token->second.empty()) return Place{};
+  if (token == call.query.end() || token->second.empty()) {
+    return Place{.flags = {},
+                 .month = cost::month_name(call.model.clock().now()),
+                 .version = {},
+                 .charge = {}};
+  }
   const auto bytes = from_base64url(token->second);
   const auto parts = split(bytes ? as_text(*bytes) : std::string_view(), '\n');
-  if (parts.size() != 3 || !parts[1].starts_with('/')) {
+  if (parts.size() != 4 || !cost::parse_month(parts[1]) || !parts[2].starts_with('/')) {
     return fail(arm::invalid_parameter("$skiptoken", "It is not one that a page ended with."));
   }
   return Place{.flags = std::string(parts[0]),
-               .version = std::string(parts[1]),
-               .charge = std::string(parts[2])};
+               .month = std::string(parts[1]),
+               .version = std::string(parts[2]),
+               .charge = std::string(parts[3])};
 }
 
 Result<std::size_t> top_of(const Call& call) {
@@ -222,8 +229,8 @@ Result<std::size_t> top_of(const Call& call) {
                          fmt::format("$top must be a number from 1 to {}.", rows_max), "$top"));
 }
 
-Result<UsageFilter> filter_of(const Call& call) {
-  UsageFilter usual{.from = cost::month_of(call.model.clock().now())};
+Result<UsageFilter> filter_of(const Call& call, const std::string& month) {
+  UsageFilter usual{.from = *cost::parse_month(month)};
   if (const auto period = call.parts.find("period"); period != call.parts.end()) {
     usual.from = TRY(parse_billing_period(period->second));
   }
@@ -258,9 +265,9 @@ Result<Outcome> list_usage_details(const Call& call) {
   const auto everybody = TRY(call.access.directory().roster());
   const auto* subscription = everybody->find_subscription(call.parts.at("subscription"));
   CHECK(subscription != nullptr);  // the router looked
-  const auto filter = TRY(filter_of(call));
   const auto top = TRY(top_of(call));
   const auto start = TRY(place_of(call));
+  const auto filter = TRY(filter_of(call, start.month));
   Shown shown(call, *subscription);
   shown.set_flags(start.flags);
 
@@ -275,7 +282,7 @@ Result<Outcome> list_usage_details(const Call& call) {
   TRY(call.model.read(subscription->id, [&](const model::View& view) -> Result<> {
     JsonArray rows;
     outcome.next.clear();
-    Place last{.flags = shown.flags(), .version = {}, .charge = {}};
+    Place last{.flags = shown.flags(), .month = start.month, .version = {}, .charge = {}};
     TRY(cost::each_version(view, call.world.prices, query, call.model.clock().now(),
                            [&](const std::string& key, const std::vector<cost::Charge>& charges) {
                              if (!fits(key, filter)) return true;
