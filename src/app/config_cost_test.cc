@@ -6,12 +6,13 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/config.h"
+#include "app/server_testing.h"
 
 namespace pinaco::app {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* whole = R"(
 currency = "EUR"
@@ -88,6 +89,16 @@ TEST(CostConfig, TakesTheFileBelowTheDataFolder) {
                           "[cost]\nprice = \"a\"", "[cost]\nprices = 1", "cost = 1"}) {
     EXPECT_FALSE(parse_config(bad, folder)) << bad;
   }
+}
+
+TEST(CostConfig, WarnsOfPricesOfARegionThatIsNotThere) {
+  testing::internal::CaptureStderr();
+  const WholeServer server([](Config& config) {
+    for (const auto* name : {"westeurope", "westeurop"}) config.prices.regions[name] = {};
+  });
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("there are prices of a region 'westeurop',"));
+  EXPECT_THAT(log, Not(HasSubstr("'westeurope'")));
 }
 
 }  // namespace

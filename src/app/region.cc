@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/certificates.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cost/cost.h"
 #include "os/files.h"
@@ -59,6 +60,19 @@ provider::World world_of(const Config& config) {
     world.locations.push_back(std::move(location));
   }
   return world;
+}
+
+// They may be of one that was removed, whose months are still charged, or a name that is mistyped.
+void warn_of_prices(const Config& config) {
+  for (const auto& [name, prices] : config.prices.regions) {
+    if (std::ranges::find(config.regions, name, &RegionConfig::name) != config.regions.end()) {
+      continue;
+    }
+    LOG(warning, "app",
+        "there are prices of a region '{}', and no region of that name: if it was not removed, "
+        "mend the name in the file of prices",
+        name);
+  }
 }
 
 // The longest first: some lie in others.
@@ -217,6 +231,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
     TRY(options.keep_credentials(*directory.first_credentials(), pinaco->ca_file));
   }
   pinaco->world = world_of(config);
+  warn_of_prices(config);
 
   std::vector<std::shared_ptr<store::Region>> regions;
   regions.reserve(config.regions.size());
