@@ -122,6 +122,42 @@ Result<> follow(Connection& connection, const Reply& reply, const arm::ResourceI
   return std::unexpected(std::move(error));
 }
 
+// Asked about, but not for: by now it may have ended, and another one would be a new deletion.
+Result<> follow_begun(const DeleteOptions& options, Connection& connection,
+                      const arm::ResourceId& id, const Json& plan, Console& console) {
+  const bool for_good = bool_at(plan, "forGood");
+  const bool in_use = bool_at(plan, "inUse");
+  console.note(fmt::format("{} is being deleted already{}{}.", id.nested_name(),
+                           for_good ? ", for good" : "",
+                           in_use ? ", also what machines and scale sets were made of" : ""));
+  if ((options.for_good && !for_good) || (options.in_use && !in_use)) {
+    return fail(
+        Kind::conflict,
+        fmt::format("{} is being deleted already, without {}. Wait until that has ended, "
+                    "and delete what is left.",
+                    id.nested_name(), options.for_good && !for_good ? "--for-good" : "--in-use"));
+  }
+  Reply begun{.status = 202, .body = plan};
+  begun.headers.add("Azure-AsyncOperation", std::string(string_at(plan, "operation")));
+  return follow(connection, begun, id, console);
+}
+
+Result<> begin(const DeleteOptions& options, Connection& connection, const arm::ResourceId& id,
+               const Json& plan, const AskUser& ask, Console& console) {
+  const Json* obstacles = find_path(plan, "obstacles");
+  if (obstacles != nullptr && obstacles->is_array() && !obstacles->get_array().empty()) {
+    return fail(obstacles_error(plan, *obstacles));
+  }
+  TRY(check_wanted(options, ask, plan_text(plan, id), console));
+  const Json body =
+      JsonObject{{"id", id.text()}, {"forGood", options.for_good}, {"inUse", options.in_use}};
+  auto reply = connection.send("POST", deletions, &body);
+  if (reply) return follow(connection, *reply, id, console);
+  // A first attempt whose answer was lost may have been done to its end.
+  if (reply.error().kind == Kind::not_found) return {};
+  return std::unexpected(std::move(reply.error()));
+}
+
 }  // namespace
 
 std::string what_goes(const Json& plan) {
@@ -145,22 +181,8 @@ Result<Json> deletion_plan(const DeleteOptions& options, Connection& connection,
 Result<> remove_cascade(const DeleteOptions& options, Connection& connection,
                         const arm::ResourceId& id, const Json& plan, const AskUser& ask,
                         Console& console) {
-  if (bool_at(plan, "underWay")) {
-    console.note(fmt::format("{} is being deleted already.", id.nested_name()));
-  } else {
-    const Json* obstacles = find_path(plan, "obstacles");
-    if (obstacles != nullptr && obstacles->is_array() && !obstacles->get_array().empty()) {
-      return fail(obstacles_error(plan, *obstacles));
-    }
-    TRY(check_wanted(options, ask, plan_text(plan, id), console));
-  }
-  const Json body =
-      JsonObject{{"id", id.text()}, {"forGood", options.for_good}, {"inUse", options.in_use}};
-  auto reply = connection.send("POST", deletions, &body);
-  // A first attempt whose answer was lost may have been done to its end.
-  const bool gone = !reply && reply.error().kind == Kind::not_found;
-  if (!reply && !gone) return std::unexpected(std::move(reply.error()));
-  if (!gone) TRY(follow(connection, *reply, id, console));
+  TRY(bool_at(plan, "underWay") ? follow_begun(options, connection, id, plan, console)
+                                : begin(options, connection, id, plan, ask, console));
   const auto staying = int_at(plan, "definitionsStaying");
   console.print(
       fmt::format("Deleted {}{}.\n", staying > 0 ? "what was in " : "", id.nested_name()));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "app/gallery_testing.h"
+#include "app/people_testing.h"
 
 namespace pinaco::app {
 namespace {
@@ -21,6 +22,43 @@ class RemoveCascade : public GalleryTest {
         server_.must("GET", fmt::format("/pinaco/v1/deletions?id={}/galleries/{}", compute_, path));
     return int_at(told.body, "frees.bytes");
   }
+  // The gallery on its way out; nothing works on it, so that it stays so until it is ended.
+  model::Operation begun() {
+    model::Operation operation;
+    const auto marked = server_.parts().model->change(
+        gallery_.subscription, [&](model::Change& change) -> Result<> {
+          operation = TRY(change.start({.resource = gallery_,
+                                        .task = "",
+                                        .surface = "capsOperations",
+                                        .location = "westeurope",
+                                        .input = JsonObject{{"total", 4}}}));
+          auto row = TRY(change.get(gallery_));
+          row.provisioning = "Deleting";
+          row.operation = operation.id;
+          return change.put(row);
+        });
+    EXPECT_TRUE(marked);
+    return operation;
+  }
+  void end(model::Operation operation) {
+    const auto ended = server_.parts().model->change(
+        gallery_.subscription, [&](model::Change& change) -> Result<> {
+          auto row = TRY(change.get(gallery_));
+          row.provisioning = "Succeeded";
+          row.operation.clear();
+          operation.state = model::OperationState::succeeded;
+          TRY(change.put_operation(operation));
+          return change.put(row);
+        });
+    EXPECT_TRUE(ended);
+  }
+  Told post(bool for_good, bool in_use = false) {
+    return server_.send(
+        "POST", "/pinaco/v1/deletions",
+        JsonObject{{"id", gallery_.text()}, {"forGood", for_good}, {"inUse", in_use}});
+  }
+
+  const arm::ResourceId gallery_ = *arm::ResourceId::parse(compute_ + "/galleries/g");
 };
 
 TEST_F(RemoveCascade, SaysWhatItFreesAndThatIsWhatComesBack) {
@@ -87,19 +125,8 @@ TEST_F(RemoveCascade, SoftDeleteKeepsWhatCanBeRestored) {
   EXPECT_EQ(status_of("g"), 404);
 }
 
-// One that is on its way out; nothing works on it, so that it stays so.
 TEST_F(RemoveCascade, NothingNewComesIntoWhatIsBeingDeleted) {
-  const auto id = *arm::ResourceId::parse(compute_ + "/galleries/g");
-  const auto marked =
-      server_.parts().model->change(id.subscription, [&](model::Change& change) -> Result<> {
-        const auto operation = TRY(change.start(
-            {.resource = id, .task = "", .surface = "capsOperations", .location = "westeurope"}));
-        auto row = TRY(change.get(id));
-        row.provisioning = "Deleting";
-        row.operation = operation.id;
-        return change.put(row);
-      });
-  ASSERT_TRUE(marked);
+  begun();
   const Json tags = JsonObject{{"tags", JsonObject{{"a", "b"}}}};
   for (const char* path : {"g", "g/images/d", "g/images/d/versions/1.0.0"}) {
     const auto told = server_.send("PATCH", compute_ + "/galleries/" + path + galleries, tags);
@@ -108,6 +135,59 @@ TEST_F(RemoveCascade, NothingNewComesIntoWhatIsBeingDeleted) {
   const auto shared = server_.send("POST", compute_ + "/galleries/g/share" + galleries,
                                    JsonObject{{"operationType", "Reset"}});
   EXPECT_THAT(shared.outcome(), HasSubstr("409 Conflict"));
+}
+
+TEST_F(RemoveCascade, AskedForAgainItIsTheSameForWhoMayDeleteAndMeansTheSame) {
+  const auto operation = begun();
+  const auto same = post(false);
+  EXPECT_EQ(same.status, 202);
+  EXPECT_EQ(same.text("operation"), operation.id);
+  EXPECT_THAT(post(true).outcome(),
+              HasSubstr("409 OperationNotAllowed: 'g' is being deleted already, with forGood false "
+                        "and inUse false; you asked for it with forGood true and inUse false."));
+  EXPECT_EQ(post(false, true).status, 409);
+
+  std::map<std::string, std::string> texts;
+  const auto client = http::make_client({.ca_file = server_.parts().ca_file});
+  People people(server_.parts(), *client, server_.base(), texts);
+  const auto reader = people.token_of("ann");
+  server_.must("PUT",
+               group_ +
+                   "/providers/Microsoft.Authorization/roleAssignments/"
+                   "11111111-2222-3333-4444-888888888888?api-version=2022-04-01",
+               JsonObject{{"properties",
+                           JsonObject{{"roleDefinitionId",
+                                       server_.scope() +
+                                           "/providers/Microsoft.Authorization/roleDefinitions/"
+                                           "acdd72a7-3385-48ef-bd42-f606fba81ae7"},
+                                      {"principalType", "ServicePrincipal"},
+                                      {"principalId", texts["{oid:ann}"]}}}});
+  server_.use(reader);
+  EXPECT_THAT(post(false).outcome(),
+              HasSubstr("403 AuthorizationFailed: 'g' is being deleted already, and you cannot ask "
+                        "for it"));
+  EXPECT_THAT(post(true).outcome(), HasSubstr("403 AuthorizationFailed"));
+}
+
+// It may have ended since it was asked about, and what is there then was not asked about.
+TEST_F(RemoveCascade, WhatIsUnderWayIsFollowedAndNotBegunAgain) {
+  const auto operation = begun();
+  const DeleteOptions options{.name = "g", .group = "", .cascade = true};
+  const auto plan = deletion_plan(options, *connection_, gallery_);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_TRUE(bool_at(*plan, "underWay"));
+  EXPECT_EQ(int_at(*plan, "total"), 4);
+  auto other = options;
+  other.for_good = true;
+  const auto refused = remove_cascade(other, *connection_, gallery_, *plan, {}, *console_);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("g is being deleted already, without --for-good"));
+  end(operation);
+  const auto done = remove_cascade(options, *connection_, gallery_, *plan, {}, *console_);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_THAT(noted(), HasSubstr("g is being deleted already."));
+  server_.drain();
+  EXPECT_EQ(status_of("g/images/d/versions/1.0.0"), 200);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ class OwnInterface {
   Result<http::Reply> expiry(const provider::Call& call, const Target& target);
   Result<http::Reply> costs(const provider::Call& call);
   Result<http::Reply> deletions(const provider::Call& call, const Target& target);
-  Result<Json> deletion_shown(const lifecycle::CascadePlan& plan) const;
+  Result<Json> deletion_shown(const provider::Call& call, const lifecycle::CascadePlan& plan) const;
   Result<http::Reply> tenants(const provider::Call& call);
   Result<http::Reply> subscriptions(const provider::Call& call, const Target& target);
   Result<arm::ResourceId> resource_of(const provider::Call& call, std::string_view text,

@@ -31,6 +31,13 @@ bool says(const provider::Call& call, const char* name) {
   return found != call.query.end() && iequals(found->second, "true");
 }
 
+std::string operation_url(const provider::Call& call, const model::Operation& operation,
+                          std::string_view query = "") {
+  return fmt::format("{}/subscriptions/{}/providers/{}/locations/{}/{}/{}?{}api-version={}",
+                     call.base_url, operation.resource.subscription, operation.resource.provider,
+                     operation.location, operation.surface, operation.id, query, operations_api);
+}
+
 std::set<std::string> keys_of(const std::vector<arm::ResourceId>& ids) {
   std::set<std::string> keys;
   for (const auto& id : ids) keys.insert(id.key());
@@ -49,14 +56,21 @@ Json shown_bytes(const work::Workers::Freed& freed) {
 
 }  // namespace
 
-Result<Json> OwnInterface::deletion_shown(const lifecycle::CascadePlan& plan) const {
+Result<Json> OwnInterface::deletion_shown(const provider::Call& call,
+                                          const lifecycle::CascadePlan& plan) const {
   auto keys = keys_of(plan.gone);
   const auto goes = [&](const arm::ResourceId& id) { return keys.contains(id.key()); };
   const auto freed = TRY(parts_.workers.freed_without(goes));
   JsonObject body{{"id", plan.top.id.text()},       {"definitions", plan.definitions},
                   {"versions", plan.versions},      {"frees", shown_bytes(freed)},
                   {"restorable", plan.restorable},  {"definitionsStaying", plan.staying},
-                  {"deletedBefore", plan.recycled}, {"underWay", !plan.operation.empty()}};
+                  {"deletedBefore", plan.recycled}, {"underWay", plan.operation.has_value()}};
+  if (plan.operation) {
+    body["operation"] = operation_url(call, *plan.operation);
+    body["total"] = int_at(plan.operation->input, "total");
+    body["forGood"] = plan.options.for_good;
+    body["inUse"] = plan.options.in_use;
+  }
   if (!plan.kept.empty()) {
     keys.merge(keys_of(plan.kept));
     body["restorableUntil"] = to_iso8601(plan.restorable_until);
@@ -95,18 +109,14 @@ Result<http::Reply> OwnInterface::deletions(const provider::Call& call, const Ta
   const lifecycle::CascadeOptions options{.for_good = says(call, "forGood"),
                                           .in_use = says(call, "inUse")};
   if (call.method == "GET") {
-    return json_reply(200, TRY(deletion_shown(TRY(parts_.cascade.plan(call, id, options)))));
+    return json_reply(200, TRY(deletion_shown(call, TRY(parts_.cascade.plan(call, id, options)))));
   }
   const auto operation = TRY(parts_.cascade.start(call, id, options));
   auto reply = json_reply(202, JsonObject{{"id", operation.resource.text()},
                                           {"operation", operation.id},
                                           {"total", int_at(operation.input, "total")}});
-  const auto url =
-      fmt::format("{}/subscriptions/{}/providers/{}/locations/{}/{}/{}?", call.base_url,
-                  operation.resource.subscription, operation.resource.provider, operation.location,
-                  operation.surface, operation.id);
-  reply.headers.add("Azure-AsyncOperation", fmt::format("{}api-version={}", url, operations_api));
-  reply.headers.add("Location", fmt::format("{}monitor=true&api-version={}", url, operations_api));
+  reply.headers.add("Azure-AsyncOperation", operation_url(call, operation));
+  reply.headers.add("Location", operation_url(call, operation, "monitor=true&"));
   reply.headers.add("Retry-After", "1");
   return reply;
 }

@@ -50,7 +50,9 @@ struct CascadePlan {
   std::size_t obstacles_found = 0;    // there may be more than are listed
   std::vector<arm::ResourceId> gone;  // versions that nothing can bring back afterwards
   std::vector<arm::ResourceId> kept;  // versions that can be restored afterwards
-  std::string operation;              // under way already
+  // Under way already; what is planned is then what is left for it, with its options.
+  std::optional<model::Operation> operation;
+  CascadeOptions options;
 };
 
 class Cascade {
@@ -61,7 +63,8 @@ class Cascade {
   // delete is an obstacle.
   Result<CascadePlan> plan(const provider::Call& call, const arm::ResourceId& id,
                            CascadeOptions options) const;
-  // Begins it, or finds it begun. Nothing has changed when it fails.
+  // Begins it, or finds it begun, by whoever: who asks must be able to delete what is left, and
+  // mean the same options. Nothing has changed when it fails.
   Result<model::Operation> start(const provider::Call& call, const arm::ResourceId& id,
                                  CascadeOptions options);
   // To the end, from wherever it is; Kind::cancelled when the server stops before. What forbids it

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::string_view type_prefix = "Microsoft.Compute/galleries";
 
+CascadeOptions options_of(const model::Operation& operation) {
+  return {.for_good = bool_at(operation.input, "forGood"),
+          .in_use = bool_at(operation.input, "inUse")};
+}
+
 class CascadePlanner {
  public:
   CascadePlanner(const provider::Call& call, const model::View& view, const Users& users,
@@ -34,7 +39,7 @@ class CascadePlanner {
   const provider::Call& call_;
   const model::View& view_;
   const Users& users_;
-  const CascadeOptions options_;
+  CascadeOptions options_;
   CascadePlan plan_;
   Right definitions_;
   Right versions_;
@@ -130,6 +135,11 @@ Result<> CascadePlanner::add_definition(const model::Resource& gallery,
 
 Result<CascadePlan> CascadePlanner::plan(const arm::ResourceId& id) {
   plan_.top = TRY(view_.get(id));
+  if (plan_.top.provisioning == "Deleting") {
+    plan_.operation = TRY(view_.find_operation(plan_.top.operation));
+  }
+  if (plan_.operation) options_ = options_of(*plan_.operation);
+  plan_.options = options_;
   const bool whole = id.types.size() == 1;
   const auto gallery = TRY(view_.get(whole ? id : id.parent()));
   definitions_ = TRY(right_to_delete("/images"));
@@ -148,16 +158,17 @@ Result<CascadePlan> CascadePlanner::plan(const arm::ResourceId& id) {
     TRY(add_definition(gallery, plan_.top.id));
   }
   plan_.restorable_until = provider::recycled_until(gallery, call_.model.clock().now());
-  if (plan_.top.provisioning == "Deleting") plan_.operation = plan_.top.operation;
   return std::move(plan_);
 }
 
 Error refusal(const CascadePlan& plan) {
-  auto error = arm::error(
-      Kind::conflict, "OperationNotAllowed",
-      fmt::format("'{}' was not deleted, and nothing in it: {} thing(s) stand in the way, of which "
-                  "the first is: {}",
-                  plan.top.id.nested_name(), plan.obstacles_found, plan.obstacles.front().why));
+  const char* what = plan.operation ? "is being deleted already, and you cannot ask for it"
+                                    : "was not deleted, and nothing in it";
+  auto error =
+      arm::error(Kind::conflict, "OperationNotAllowed",
+                 fmt::format("'{}' {}: {} thing(s) stand in the way, of which the first is: {}",
+                             plan.top.id.nested_name(), what, plan.obstacles_found,
+                             plan.obstacles.front().why));
   bool denied = true;
   for (const auto& each : plan.obstacles) {
     denied = denied && each.code == "AuthorizationFailed";
@@ -168,6 +179,19 @@ Error refusal(const CascadePlan& plan) {
     error.code = "AuthorizationFailed";
   }
   return error;
+}
+
+// Who asks for something else than what is under way is told so, and not that it was begun.
+Result<> check_same(const CascadePlan& plan, CascadeOptions wanted) {
+  const auto& running = plan.options;
+  if (running.for_good == wanted.for_good && running.in_use == wanted.in_use) return {};
+  return fail(arm::error(
+      Kind::conflict, "OperationNotAllowed",
+      fmt::format("'{}' is being deleted already, with forGood {} and inUse {}; you asked for it "
+                  "with forGood {} and inUse {}. Wait until that has ended, and delete what is "
+                  "left.",
+                  plan.top.id.nested_name(), running.for_good, running.in_use, wanted.for_good,
+                  wanted.in_use)));
 }
 
 }  // namespace
@@ -189,12 +213,13 @@ Result<model::Operation> Cascade::start(const provider::Call& call, const arm::R
   std::optional<model::Operation> operation;
   TRY(model_.change(id.subscription, [&](model::Change& change) -> Result<> {
     auto plan = TRY(CascadePlanner(call, change, users, options).plan(id));
-    // Asked for again, say after a lost answer.
-    if (!plan.operation.empty()) {
-      operation = TRY(change.find_operation(plan.operation));
-      if (operation) return {};
-    }
     if (plan.obstacles_found > 0) return fail(refusal(plan));
+    // Asked for again, say after a lost answer.
+    if (plan.operation) {
+      TRY(check_same(plan, options));
+      operation = std::move(plan.operation);
+      return {};
+    }
     const bool gallery_goes = plan.top.id.types.size() == 1 && plan.staying == 0;
     const auto total = plan.versions + plan.definitions + (gallery_goes ? 1 : 0);
     operation = TRY(change.start(model::Operation{.resource = plan.top.id,
@@ -202,6 +227,7 @@ Result<model::Operation> Cascade::start(const provider::Call& call, const arm::R
                                                   .surface = "capsOperations",
                                                   .location = plan.top.location,
                                                   .input = JsonObject{{"forGood", options.for_good},
+                                                                      {"inUse", options.in_use},
                                                                       {"by", call.caller.name},
                                                                       {"total", total},
                                                                       {"done", 0}}}));
