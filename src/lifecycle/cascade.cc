@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
+#include <shared_mutex>
 
 #include "access/access.h"
 #include "base/log.h"
@@ -15,13 +17,16 @@ namespace {
 constexpr std::size_t writes_of_a_row = 14;
 constexpr std::size_t writes_a_step = 450;
 constexpr std::size_t recycled_a_step = 150;  // each with two rows of what it cost
+constexpr std::size_t steps_a_look = 8;       // with one look at what is in use
 
 // One transaction's part of it.
 class Eraser {
  public:
-  Eraser(model::Change& change, model::Operation& operation)
+  // Users: what must not lose its version; nullptr: nothing.
+  Eraser(model::Change& change, model::Operation& operation, const Users* users)
       : change_(change),
         operation_(operation),
+        users_(users),
         for_good_(bool_at(operation.input, "forGood")),
         by_(string_at(operation.input, "by")) {}
 
@@ -41,6 +46,7 @@ class Eraser {
 
   model::Change& change_;
   model::Operation& operation_;
+  const Users* users_;
   const bool for_good_;
   const std::string by_;
   std::size_t writes_ = 0;
@@ -76,6 +82,11 @@ Result<> Eraser::erase_versions(const model::Resource& gallery, const arm::Resou
     if (full()) return {};
     if (auto why = provider::blocked_until_its_end(version, change_.now()); !why.empty()) {
       return fail(arm::error(Kind::conflict, "OperationNotAllowed", std::move(why)));
+    }
+    if (users_ != nullptr) {
+      if (const auto user = users_->of(version.id, nullptr); !user.empty()) {
+        return fail(arm::error(Kind::conflict, "OperationNotAllowed", in_use(version.id, user)));
+      }
     }
     // What never came to be cannot be restored.
     const bool kept = keeps && bool_at(version.internal, "created");
@@ -143,9 +154,9 @@ Result<std::optional<model::Resource>> next_definition(const model::Change& chan
   return std::move(page.rows.front());
 }
 
-Result<> step_of_gallery(model::Change& change, model::Operation& operation,
+Result<> step_of_gallery(model::Change& change, model::Operation& operation, const Users* users,
                          const model::Resource& gallery, Cascade::Progress& progress) {
-  Eraser eraser(change, operation);
+  Eraser eraser(change, operation, users);
   while (!eraser.full()) {
     std::string after;
     const auto definition = TRY(next_definition(change, gallery, progress, after));
@@ -166,10 +177,10 @@ Result<> step_of_gallery(model::Change& change, model::Operation& operation,
   return note_progress(change, operation, eraser.done());
 }
 
-Result<> step_of_definition(model::Change& change, model::Operation& operation,
+Result<> step_of_definition(model::Change& change, model::Operation& operation, const Users* users,
                             const model::Resource& definition, Cascade::Progress& progress) {
   const auto gallery = TRY(change.get(definition.id.parent()));
-  Eraser eraser(change, operation);
+  Eraser eraser(change, operation, users);
   while (!eraser.full()) {
     const bool stays = TRY(eraser.erase_definition(gallery, definition));
     if (stays) TRY(leave(change, definition));
@@ -201,7 +212,7 @@ Result<> stop(model::Change& change, const model::Operation& given, const Error&
 
 }  // namespace
 
-Result<> Cascade::step(const model::Operation& operation, Progress& progress) {
+Result<> Cascade::step(const Users* users, const model::Operation& operation, Progress& progress) {
   Progress next;
   TRY(model_.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
     next = progress;
@@ -213,22 +224,44 @@ Result<> Cascade::step(const model::Operation& operation, Progress& progress) {
     if (!running) return {};
     // On it, above it or on anything in it: also one that was put a moment ago.
     TRY(access::check_locks(change, top->id.text(), true));
-    return top->id.types.size() == 1 ? step_of_gallery(change, *row, *top, next)
-                                     : step_of_definition(change, *row, *top, next);
+    return top->id.types.size() == 1 ? step_of_gallery(change, *row, users, *top, next)
+                                     : step_of_definition(change, *row, users, *top, next);
   }));
   progress = next;
+  return {};
+}
+
+Result<> Cascade::step(const model::Operation& operation, Progress& progress) {
+  const std::atomic<bool> ending = false;
+  return some_steps(operation, progress, ending, 1);
+}
+
+// Machines can be made of what is not gone yet, and are not while it is found out that there are
+// none.
+Result<> Cascade::some_steps(const model::Operation& operation, Progress& progress,
+                             const std::atomic<bool>& ending, std::size_t steps_max) {
+  std::unique_lock crossing(model_.crossing(), std::defer_lock);
+  std::optional<Users> users;
+  if (!bool_at(operation.input, "inUse")) {
+    crossing.lock();
+    users = TRY(Users::find(model_));
+  }
+  for (std::size_t steps = 0; steps < steps_max && progress.more; steps++) {
+    if (ending) return fail(Kind::cancelled, "The server is stopping.");
+    TRY(step(users ? &*users : nullptr, operation, progress));
+  }
   return {};
 }
 
 Result<> Cascade::run(const model::Operation& operation, const std::atomic<bool>& ending) {
   Progress progress;
   while (progress.more) {
-    if (ending) return fail(Kind::cancelled, "The server is stopping.");
-    const auto done = step(operation, progress);
+    const auto done = some_steps(operation, progress, ending, steps_a_look);
     if (done) continue;
     const auto& error = done.error();
     // The outcome of the step is not known, or will be another one soon.
-    if (error.kind == Kind::unavailable || error.kind == Kind::busy) return done;
+    const bool passes = error.kind == Kind::unavailable || error.kind == Kind::busy;
+    if (passes || error.kind == Kind::cancelled) return done;
     LOG(warning, "lifecycle", "deleting {} stopped: {}", operation.resource.text(), error.message);
     return model_.change(operation.resource.subscription,
                          [&](model::Change& change) { return stop(change, operation, error); });

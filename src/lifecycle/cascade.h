@@ -23,6 +23,8 @@
 
 namespace pinaco::lifecycle {
 
+class Users;
+
 inline constexpr std::string_view cascade_task = "delete_with_children";
 inline constexpr std::size_t obstacles_max = 100;
 
@@ -55,6 +57,9 @@ struct CascadePlan {
   CascadeOptions options;
 };
 
+// The sentence that says it of a version.
+std::string in_use(const arm::ResourceId& version, std::string_view user);
+
 class Cascade {
  public:
   explicit Cascade(model::Model& model) : model_(model) {}
@@ -68,7 +73,8 @@ class Cascade {
   Result<model::Operation> start(const provider::Call& call, const arm::ResourceId& id,
                                  CascadeOptions options);
   // To the end, from wherever it is; Kind::cancelled when the server stops before. What forbids it
-  // meanwhile, such as a new lock, ends the operation; the rest is as it was.
+  // meanwhile, such as a new lock or a machine that is made of a version, ends the operation; the
+  // rest is as it was.
   Result<> run(const model::Operation& operation, const std::atomic<bool>& ending);
 
   // Where a run is. One that begins again finds what is left.
@@ -81,6 +87,10 @@ class Cascade {
   Result<> step(const model::Operation& operation, Progress& progress);
 
  private:
+  Result<> step(const Users* users, const model::Operation& operation, Progress& progress);
+  Result<> some_steps(const model::Operation& operation, Progress& progress,
+                      const std::atomic<bool>& ending, std::size_t steps_max);
+
   model::Model& model_;
 };
 

@@ -1,6 +1,9 @@
 // What a gallery or a definition has in it, and what keeps that from being deleted.
 #include <fmt/format.h>
 
+#include <mutex>
+#include <shared_mutex>
+
 #include "access/access.h"
 #include "base/text.h"
 #include "lifecycle/lifecycle.h"
@@ -95,9 +98,7 @@ Result<> CascadePlanner::add_version(const model::Resource& version) {
   if (options_.in_use) return {};
   const auto sees = [&](const arm::ResourceId& id) { return call_.may_read(id).value_or(false); };
   if (const auto user = users_.of(version.id, sees); !user.empty()) {
-    add(version.id, "OperationNotAllowed",
-        fmt::format("The image version '{}' is in use: {} was made of it.",
-                    version.id.nested_name(), user));
+    add(version.id, "OperationNotAllowed", in_use(version.id, user));
   }
   return {};
 }
@@ -196,6 +197,11 @@ Result<> check_same(const CascadePlan& plan, CascadeOptions wanted) {
 
 }  // namespace
 
+std::string in_use(const arm::ResourceId& version, std::string_view user) {
+  return fmt::format("The image version '{}' is in use: {} was made of it.", version.nested_name(),
+                     user);
+}
+
 Result<CascadePlan> Cascade::plan(const provider::Call& call, const arm::ResourceId& id,
                                   CascadeOptions options) const {
   const auto users = TRY(Users::find(model_));
@@ -209,6 +215,8 @@ Result<CascadePlan> Cascade::plan(const provider::Call& call, const arm::Resourc
 
 Result<model::Operation> Cascade::start(const provider::Call& call, const arm::ResourceId& id,
                                         CascadeOptions options) {
+  // What is made of a version in another subscription is in its row, or looks for it afterwards.
+  const std::unique_lock crossing(model_.crossing());
   const auto users = TRY(Users::find(model_));
   std::optional<model::Operation> operation;
   TRY(model_.change(id.subscription, [&](model::Change& change) -> Result<> {

@@ -16,15 +16,16 @@ const std::atomic<bool> going_on = false;
 class CascadeTest : public testing::Test, protected Ground {
  protected:
   // As start() leaves it.
-  model::Operation begin(const arm::ResourceId& top, bool for_good = false) {
+  model::Operation begin(const arm::ResourceId& top, bool for_good = false, bool in_use = false) {
     model::Operation operation;
     must(model.change(subscription, [&](model::Change& change) -> Result<> {
-      operation = TRY(
-          change.start({.resource = top,
-                        .task = std::string(cascade_task),
-                        .surface = "capsOperations",
-                        .location = "westeurope",
-                        .input = JsonObject{{"forGood", for_good}, {"by", "ann"}, {"total", 5}}}));
+      operation = TRY(change.start(
+          {.resource = top,
+           .task = std::string(cascade_task),
+           .surface = "capsOperations",
+           .location = "westeurope",
+           .input =
+               JsonObject{{"forGood", for_good}, {"inUse", in_use}, {"by", "ann"}, {"total", 5}}}));
       auto row = TRY(change.get(top));
       row.provisioning = "Deleting";
       row.operation = operation.id;
@@ -123,6 +124,40 @@ TEST_F(CascadeTest, ALockThatComesLaterStopsItAndTheRestStays) {
   EXPECT_EQ(row->provisioning, "Succeeded");
   EXPECT_EQ(row->operation, "");
   check_whole();
+}
+
+TEST_F(CascadeTest, AMachineThatIsMadeMeanwhileKeepsItsVersion) {
+  put("g");
+  fill(2, 100);
+  const auto operation = begin(gallery);
+  Cascade::Progress progress;
+  must(cascade.step(operation, progress));
+  const auto version = gallery.child("images", "d1").child("versions", "99.0.0");
+  auto machine = gallery;
+  machine.types = {"virtualMachines"};
+  machine.names = {"web"};
+  must(model.change(subscription, [&](model::Change& change) {
+    auto disk = gallery;
+    disk.types = {"disks"};
+    disk.names = {"web"};
+    return change.put(
+        {.id = disk,
+         .internal = JsonObject{{"image", version.text()}, {"managedBy", machine.text()}}});
+  }));
+  must(cascade.run(operation, going_on));
+  const auto ended = end_of(operation);
+  EXPECT_EQ(ended.state, model::OperationState::failed);
+  EXPECT_EQ(ended.error_code, "OperationNotAllowed");
+  EXPECT_THAT(ended.error_message,
+              HasSubstr("The image version 'g/d1/99.0.0' is in use: a machine was made of it. "
+                        "Deleting stopped there"));
+  EXPECT_TRUE(is_there(version));
+  EXPECT_FALSE(is_there(gallery.child("images", "d0")));
+  EXPECT_EQ(model.get(gallery)->provisioning, "Succeeded");
+  check_whole();
+  // Unless it may go.
+  must(cascade.run(begin(gallery, false, true), going_on));
+  EXPECT_FALSE(is_there(gallery));
 }
 
 TEST_F(CascadeTest, WhatSoftDeleteKeepsKeepsItsDefinitionAndTheGallery) {
