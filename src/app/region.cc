@@ -248,7 +248,7 @@ Result<std::unique_ptr<Pinaco>> start(const Config& config, const RunOptions& op
   auto work = options.work;
   work.folders = folders_of(config, data);
   pinaco->lifecycle = std::make_unique<lifecycle::Lifecycle>(*pinaco->model, pinaco->world);
-  pinaco->cascade = std::make_unique<lifecycle::Cascade>(*pinaco->model);
+  pinaco->cascade = std::make_unique<lifecycle::Cascade>(*pinaco->model, work.attempts_max);
   work.other_tasks[std::string(lifecycle::cascade_task)] = [cascade = pinaco->cascade.get()](
                                                                const model::Operation& operation,
                                                                const std::atomic<bool>& ending) {

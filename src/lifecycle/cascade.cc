@@ -258,13 +258,20 @@ Result<> Cascade::run(const model::Operation& operation, const std::atomic<bool>
   while (progress.more) {
     const auto done = some_steps(operation, progress, ending, steps_a_look);
     if (done) continue;
-    const auto& error = done.error();
+    auto error = done.error();
     // The outcome of the step is not known, or will be another one soon.
     const bool passes = error.kind == Kind::unavailable || error.kind == Kind::busy;
-    if (passes || error.kind == Kind::cancelled) return done;
+    const bool last = operation.attempts + 1 >= attempts_max_;
+    if ((passes && !last) || error.kind == Kind::cancelled) return done;
     LOG(warning, "lifecycle", "deleting {} stopped: {}", operation.resource.text(), error.message);
-    return model_.change(operation.resource.subscription,
-                         [&](model::Change& change) { return stop(change, operation, error); });
+    // Where the rows are is nothing for clients.
+    if (error.kind == Kind::unavailable) error.message = "The server's rows were not available.";
+    const auto stopped = model_.change(operation.resource.subscription, [&](model::Change& change) {
+      return stop(change, operation, error);
+    });
+    if (stopped) return {};
+    // Comes again, and does not count: only here it ends with everything as it was.
+    return fail(Kind::cancelled, stopped.error().message);
   }
   return {};
 }

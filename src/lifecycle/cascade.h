@@ -62,7 +62,9 @@ std::string in_use(const arm::ResourceId& version, std::string_view user);
 
 class Cascade {
  public:
-  explicit Cascade(model::Model& model) : model_(model) {}
+  // Of steps that fail for reasons that may pass, the last that is tried ends the operation.
+  explicit Cascade(model::Model& model, int attempts_max = 6)
+      : model_(model), attempts_max_(attempts_max) {}
 
   // `id` is a gallery or a definition. The caller may read it and what is in it; what he may not
   // delete is an obstacle.
@@ -92,6 +94,7 @@ class Cascade {
                       const std::atomic<bool>& ending, std::size_t steps_max);
 
   model::Model& model_;
+  const int attempts_max_;
 };
 
 }  // namespace pinaco::lifecycle

@@ -203,6 +203,32 @@ TEST_F(CascadeTest, AVersionThatIsBeingMadeIsNotWaitedFor) {
   EXPECT_EQ(end_of(making).error_code, "OperationPreempted");
 }
 
+TEST_F(CascadeTest, TheLastAttemptEndsItAndTheRestIsAsItWas) {
+  for (const char* row : {"g", "d", "1.0.0"}) put(row);
+  const auto version = definition.child("versions", "1.0.0");
+  must(model.change(subscription, [&](model::Change& change) -> Result<> {
+    auto row = TRY(change.get(version));
+    row.operation = TRY(change.start({.resource = version,
+                                      .task = "capture_contents",
+                                      .surface = "capsOperations",
+                                      .location = "westeurope"}))
+    .id;
+    return change.put(row);
+  }));
+  auto operation = begin(gallery);
+  const auto later = cascade.run(operation, going_on);
+  ASSERT_FALSE(later);
+  EXPECT_EQ(later.error().kind, Kind::busy);
+  EXPECT_EQ(end_of(operation).state, model::OperationState::in_progress);
+  operation.attempts = 5;
+  must(cascade.run(operation, going_on));
+  EXPECT_EQ(end_of(operation).state, model::OperationState::failed);
+  EXPECT_THAT(end_of(operation).error_message, HasSubstr("the rest is as it was"));
+  EXPECT_EQ(model.get(gallery)->provisioning, "Succeeded");
+  EXPECT_EQ(model.get(gallery)->operation, "");
+  EXPECT_TRUE(is_there(version));
+}
+
 TEST_F(CascadeTest, OneOfADefinitionEndsWhenItsGalleryGoes) {
   for (const char* row : {"g", "d", "1.0.0"}) put(row);
   const auto of_definition = begin(definition);

@@ -50,10 +50,13 @@ bool may_pass(const Error& error) {
   return error.kind == Kind::unavailable || error.kind == Kind::busy;
 }
 
-// One that was preempted while a worker was at it has ended.
-Result<bool> is_running(const model::View& view, const std::string& operation) {
-  const auto row = TRY(view.find_operation(operation));
-  return row && row->state == model::OperationState::in_progress;
+// As it is now: a worker may have written to it since it was read. None when it was preempted while
+// a worker was at it and so has ended.
+Result<std::optional<model::Operation>> find_running(const model::View& view,
+                                                     const std::string& operation) {
+  auto row = TRY(view.find_operation(operation));
+  if (row && row->state != model::OperationState::in_progress) row.reset();
+  return row;
 }
 
 }  // namespace
@@ -68,20 +71,21 @@ Result<> finish(model::Change& change, const model::Operation& operation) {
 Result<> finish_failed(Bench& bench, const model::Operation& operation, const Error& error) {
   return bench.model.change(operation.resource.subscription,
                             [&](model::Change& change) -> Result<> {
-                              if (!TRY(is_running(change, operation.id))) return {};
+                              auto ended = TRY(find_running(change, operation.id));
+                              if (!ended) return {};
                               if (auto row = TRY(change.find(operation.resource));
                                   row && row->operation == operation.id) {
                                 row->operation.clear();
                                 row->provisioning = "Failed";
                                 TRY(change.put(*row));
                               }
-                              auto ended = operation;
-                              ended.state = model::OperationState::failed;
-                              ended.end = change.now();
-                              ended.error_code = arm::error_code(error);
-                              ended.error_message = told(bench, error.message);
-                              ended.error_target = error.target;
-                              return change.put_operation(ended);
+                              ended->attempts = operation.attempts;
+                              ended->state = model::OperationState::failed;
+                              ended->end = change.now();
+                              ended->error_code = arm::error_code(error);
+                              ended->error_message = told(bench, error.message);
+                              ended->error_target = error.target;
+                              return change.put_operation(*ended);
                             });
 }
 
@@ -330,8 +334,10 @@ Result<> Workers::step(model::Operation& operation) {
   }
   const auto counted =
       model_.change(operation.resource.subscription, [&](model::Change& change) -> Result<> {
-        if (!TRY(is_running(change, operation.id))) return {};
-        return change.put_operation(operation);
+        auto row = TRY(find_running(change, operation.id));
+        if (!row) return {};
+        row->attempts = operation.attempts;
+        return change.put_operation(*row);
       });
   return counted ? done : counted;
 }
