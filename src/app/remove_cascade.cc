@@ -42,14 +42,20 @@ std::string plan_text(const Json& plan, const arm::ResourceId& id) {
   if (const auto before = int_at(plan, "deletedBefore"); before > 0) {
     text += fmt::format("With them {} that could be restored.\n", counted(before, "version"));
   }
-  text += fmt::format("This frees {}.\n", bytes_text(plan, "frees"));
+  const bool known = find_path(plan, "frees.bytes") != nullptr;
+  text += known ? fmt::format("This frees {}.\n", bytes_text(plan, "frees"))
+                : "How much this frees is not known: the server cannot read all that it has "
+                  "stored.\n";
   if (staying == 0) return text;
   text += fmt::format(
       "The gallery has soft delete: {} of the versions can be restored until {}, and so {} and "
-      "the gallery stay.\n"
-      "{} come back once none can be restored; with --for-good they come back now.\n",
-      restorable, string_at(plan, "restorableUntil").substr(0, 10), counted(staying, "definition"),
-      bytes_text(plan, "freesInTheEnd"));
+      "the gallery stay.\n",
+      restorable, string_at(plan, "restorableUntil").substr(0, 10), counted(staying, "definition"));
+  if (find_path(plan, "freesInTheEnd.bytes") != nullptr) {
+    text +=
+        fmt::format("{} come back once none can be restored; with --for-good they come back now.\n",
+                    bytes_text(plan, "freesInTheEnd"));
+  }
   return text;
 }
 
@@ -186,11 +192,12 @@ Result<> remove_cascade(const DeleteOptions& options, Connection& connection,
   const auto staying = int_at(plan, "definitionsStaying");
   console.print(
       fmt::format("Deleted {}{}.\n", staying > 0 ? "what was in " : "", id.nested_name()));
-  console.print_json(JsonObject{{"deleted", JsonArray{id.text()}},
-                                {"definitions", int_at(plan, "definitions")},
-                                {"versions", int_at(plan, "versions")},
-                                {"restorable", int_at(plan, "restorable")},
-                                {"freedBytes", int_at(plan, "frees.bytes")}});
+  JsonObject told{{"deleted", JsonArray{id.text()}},
+                  {"definitions", int_at(plan, "definitions")},
+                  {"versions", int_at(plan, "versions")},
+                  {"restorable", int_at(plan, "restorable")}};
+  if (const Json* bytes = find_path(plan, "frees.bytes")) told["freedBytes"] = *bytes;
+  console.print_json(told);
   return {};
 }
 

@@ -78,6 +78,24 @@ TEST_F(RemoveCascade, SaysWhatItFreesAndThatIsWhatComesBack) {
   EXPECT_GT(frees("other"), 1 << 20);
 }
 
+// Nor does it need a store that is away to be there.
+TEST_F(RemoveCascade, WhatCannotBeToldOfItsBytesKeepsNothingFromGoing) {
+  namespace fs = std::filesystem;
+  auto folder = fs::path(server_.parts().ca_file).parent_path();
+  while (!fs::exists(folder / "regions")) folder = folder.parent_path();
+  const auto stores = folder / "regions/westeurope";
+  fs::rename(stores, folder / "away");
+  const auto told =
+      server_.must("GET", fmt::format("/pinaco/v1/deletions?id={}/galleries/g", compute_));
+  EXPECT_EQ(int_at(told.body, "versions"), 2);
+  EXPECT_EQ(find_path(told.body, "frees"), nullptr);
+  const auto done = run({.name = "g", .group = "", .yes = true, .cascade = true});
+  EXPECT_TRUE(done) << done.error().message;
+  EXPECT_THAT(noted(), HasSubstr("How much this frees is not known"));
+  EXPECT_EQ(status_of("g"), 404);
+  fs::rename(folder / "away", stores);
+}
+
 TEST_F(RemoveCascade, AsksAndWithoutCascadeRefuses) {
   const auto refused = run({.name = "g", .group = "", .yes = true});
   ASSERT_FALSE(refused);

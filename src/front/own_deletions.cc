@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "front/own.h"
 
@@ -54,27 +55,41 @@ Json shown_bytes(const work::Workers::Freed& freed) {
   return JsonObject{{"bytes", sum}, {"regions", std::move(regions)}};
 }
 
+// A store may be away, or a manifest damaged, also of what stays: that keeps nothing from going,
+// and how much comes back is not told.
+void show_freed(JsonObject& body, std::string_view member,
+                const Result<work::Workers::Freed>& freed) {
+  if (freed) {
+    body[member] = shown_bytes(*freed);
+  } else {
+    LOG(warning, "front", "what a deletion frees cannot be told: {}", freed.error().message);
+  }
+}
+
 }  // namespace
 
 Result<Json> OwnInterface::deletion_shown(const provider::Call& call,
                                           const lifecycle::CascadePlan& plan) const {
   auto keys = keys_of(plan.gone);
   const auto goes = [&](const arm::ResourceId& id) { return keys.contains(id.key()); };
-  const auto freed = TRY(parts_.workers.freed_without(goes));
-  JsonObject body{{"id", plan.top.id.text()},       {"definitions", plan.definitions},
-                  {"versions", plan.versions},      {"frees", shown_bytes(freed)},
-                  {"restorable", plan.restorable},  {"definitionsStaying", plan.staying},
-                  {"deletedBefore", plan.recycled}, {"underWay", plan.operation.has_value()}};
+  JsonObject body{{"id", plan.top.id.text()},
+                  {"definitions", plan.definitions},
+                  {"versions", plan.versions},
+                  {"restorable", plan.restorable},
+                  {"definitionsStaying", plan.staying},
+                  {"deletedBefore", plan.recycled},
+                  {"underWay", plan.operation.has_value()}};
   if (plan.operation) {
     body["operation"] = operation_url(call, *plan.operation);
     body["total"] = int_at(plan.operation->input, "total");
     body["forGood"] = plan.options.for_good;
     body["inUse"] = plan.options.in_use;
   }
+  show_freed(body, "frees", parts_.workers.freed_without(goes));
   if (!plan.kept.empty()) {
     keys.merge(keys_of(plan.kept));
     body["restorableUntil"] = to_iso8601(plan.restorable_until);
-    body["freesInTheEnd"] = shown_bytes(TRY(parts_.workers.freed_without(goes)));
+    show_freed(body, "freesInTheEnd", parts_.workers.freed_without(goes));
   }
   JsonArray obstacles;
   for (const auto& each : plan.obstacles) {
