@@ -156,7 +156,8 @@ class Planner {
  private:
   Result<> add_version(const Json& shown, const arm::ResourceId& from, const arm::ResourceId& to,
                        const Json* there);
-  Result<bool> same_bytes(const arm::ResourceId& one, const arm::ResourceId& other);
+  // None when the contents of one of them are not known.
+  std::optional<bool> same_bytes(const arm::ResourceId& one, const arm::ResourceId& other);
   void drop_past(Json& body, std::string_view path, CopyStep& step) const;
 
   Connection& connection_;
@@ -216,21 +217,23 @@ Result<> Planner::add_definition(const arm::ResourceId& from, const arm::Resourc
   return {};
 }
 
-Result<bool> Planner::same_bytes(const arm::ResourceId& one, const arm::ResourceId& other) {
-  const auto left = get_contents(connection_, one);
-  const auto right = get_contents(connection_, other);
-  if (!left || !right) return false;
-  const auto digests = [](const Json& contents) {
+std::optional<bool> Planner::same_bytes(const arm::ResourceId& one, const arm::ResourceId& other) {
+  const auto digests = [&](const arm::ResourceId& id) -> std::vector<std::string> {
     std::vector<std::string> found;
-    if (const Json* disks = find_path(contents, "disks"); disks != nullptr && disks->is_array()) {
-      for (const Json& disk : disks->get_array()) {
-        found.push_back(fmt::format("{} {} {}", string_at(disk, "role"), int_at(disk, "lun"),
-                                    string_at(disk, "image")));
-      }
+    const auto contents = get_contents(connection_, id);
+    const Json* disks = contents ? find_path(*contents, "disks") : nullptr;
+    if (disks == nullptr || !disks->is_array()) return {};
+    for (const Json& disk : disks->get_array()) {
+      const auto image = string_at(disk, "image");
+      if (image.empty()) return {};
+      found.push_back(fmt::format("{} {} {}", string_at(disk, "role"), int_at(disk, "lun"), image));
     }
     return found;
   };
-  return digests(*left) == digests(*right);
+  const auto left = digests(one);
+  const auto right = digests(other);
+  if (left.empty() || right.empty()) return std::nullopt;
+  return left == right;
 }
 
 Result<> Planner::add_version(const Json& shown, const arm::ResourceId& from,
@@ -255,11 +258,13 @@ Result<> Planner::add_version(const Json& shown, const arm::ResourceId& from,
   drop_past(step.body, "properties.publishingProfile.endOfLifeDate", step);
   set_path(step.body, "properties.storageProfile.source.id", from.text());
   if (there != nullptr && string_at(*there, "properties.provisioningState") != "Failed") {
-    const bool same =
-        iequals(string_at(*there, "properties.storageProfile.source.id"), from.text()) ||
-        TRY(same_bytes(from, to));
     // One that is still being made is watched to its end.
     const bool made = string_at(*there, "properties.provisioningState") != "Creating";
+    // The name of its source says little: that may have been deleted, and made again of other
+    // bytes.
+    const auto compared = made ? same_bytes(from, to) : std::nullopt;
+    const bool same = compared.value_or(
+        iequals(string_at(*there, "properties.storageProfile.source.id"), from.text()));
     step.fate = !same ? CopyFate::conflict : made ? CopyFate::there : CopyFate::make;
     step.why = same ? "" : "a version of this number is there, with other bytes";
   }

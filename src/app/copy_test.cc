@@ -101,6 +101,23 @@ TEST_F(Copy, OneVersionMayGetAnotherNumberAndOtherBytesAreInTheWay) {
   EXPECT_THAT(refused({.from = "none", .to = "other"}), HasSubstr("no gallery 'none'"));
 }
 
+TEST_F(Copy, ASourceThatWasMadeAgainOfOtherBytesIsInTheWay) {
+  run({.from = "g/d", .to = "copy"});
+  server_.must("DELETE", compute_ + "/galleries/g/images/d/versions/1.0.0" + galleries);
+  server_.drain();
+  Bytes start(1 << 20);
+  seeded_random(3)->fill(start);
+  server_.upload_disk(compute_ + "/disks/disk3", JsonObject{{"osType", "Linux"}}, start);
+  server_.drain();
+  make_version("g/images/d/versions/1.0.0", 3);
+  server_.drain();
+  EXPECT_THAT(plan({.from = "g/d", .to = "copy"}),
+              ElementsAre("there rg/copy", "there rg/copy/d",
+                          "conflict rg/copy/d/1.0.0: a version of this number is there, with other "
+                          "bytes",
+                          "there rg/copy/d/2.0.0"));
+}
+
 TEST_F(Copy, AnEndOfLifeThatIsOverIsLeftOut) {
   const auto end = to_iso8601(server_.clock().now() + Seconds(600));
   for (const char* path : {"g/images/d", "g/images/d/versions/1.0.0"}) {
