@@ -6,6 +6,7 @@
 #include <map>
 
 #include "app/advice.h"
+#include "app/copy.h"
 #include "app/push_disk.h"
 #include "app/push_version.h"
 #include "app/reference.h"
@@ -20,6 +21,11 @@ struct Target {
   std::string storage = "Standard_LRS";
   Json row = JsonObject();  // as the version has it
 };
+
+// Knows all that target regions may have, so that they are sent back as they are.
+std::string path_for(const arm::ResourceId& version) {
+  return fmt::format("{}?api-version={}", version.text(), copying_api);
+}
 
 // The version, of a definition its latest.
 Result<arm::ResourceId> version_of(const AdviseOptions& options, Connection& connection) {
@@ -155,7 +161,7 @@ Result<> apply(Connection& connection, const arm::ResourceId& version,
   const Json body = JsonObject{
       {"properties",
        JsonObject{{"publishingProfile", JsonObject{{"targetRegions", std::move(rows)}}}}}};
-  TRY(connection.run("PATCH", path_of(version), &body));
+  TRY(connection.run("PATCH", path_for(version), &body));
   console.print(fmt::format("{} has them.\n", version.nested_name()));
   return {};
 }
@@ -164,7 +170,7 @@ Result<> apply(Connection& connection, const arm::ResourceId& version,
 
 Result<> advise(const AdviseOptions& options, Connection& connection, Console& console) {
   const auto id = TRY(version_of(options, connection));
-  const auto version = TRY(connection.get(path_of(id)));
+  const auto version = TRY(connection.get(path_for(id)));
   const auto contents = TRY(get_contents(connection, id));
   const auto users = TRY(users_of(connection, id.parent()));
   const auto places_of = TRY(places(connection));

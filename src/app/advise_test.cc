@@ -51,6 +51,23 @@ TEST_F(Advise, SaysWhatToDoAndDoesItWithApply) {
   EXPECT_THAT(printed(), HasSubstr("There is nothing to do."));
 }
 
+TEST_F(Advise, KeepsWhatOnlyANewerVersionOfTheInterfaceKnows) {
+  const Json regions = JsonArray{JsonObject{{"name", "westeurope"},
+                                            {"regionalReplicaCount", 1},
+                                            {"storageAccountType", "PremiumV2_LRS"}}};
+  const auto source = compute_ + "/galleries/g/images/d/versions/1.0.0";
+  server_.must(
+      "PUT", compute_ + "/galleries/g/images/d/versions/3.0.0?api-version=2024-03-03",
+      JsonObject{
+          {"location", "westeurope"},
+          {"properties",
+           JsonObject{{"publishingProfile", JsonObject{{"targetRegions", regions}}},
+                      {"storageProfile", JsonObject{{"source", JsonObject{{"id", source}}}}}}}});
+  server_.drain();
+  run({.name = "g/d/3.0.0", .machines = 60, .apply = true});
+  EXPECT_EQ(replicas("3.0.0", "West Europe"), 3);
+}
+
 TEST_F(Advise, NeverTakesReplicasAway) {
   run({.name = "g/d/1.0.0", .apply = true});
   EXPECT_THAT(printed(), AllOf(HasSubstr("nothing is made of it there: one replica is enough"),
