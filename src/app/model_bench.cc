@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "app/region.h"
+#include "app/remove.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -109,23 +110,30 @@ class Bench {
     return {};
   }
 
-  // A gallery of their own goes, with its definition and all of them.
+  // A gallery of their own goes, with its definition and all of them: the whole command, from its
+  // question what would go to the last look at the operation.
   Result<bool> cascade(int versions) {
     const auto gallery = group_ + "/providers/Microsoft.Compute/galleries/gone";
     TRY(one_.ask("PUT", gallery + galleries_, R"({"location": "westeurope"})", 201));
     TRY(make_definition(gallery + "/images/all", "all"));
     TRY(make(gallery + "/images/all", versions));
-    const auto begun = TRY(
-        one_.ask("POST", "/pinaco/v1/deletions", fmt::format(R"({{"id": "{}"}})", gallery), 202));
-    pinaco_.workers->drain();
+    const auto& first = *pinaco_.identity->directory().first_credentials();
+    const auto waiting = wait_regardless();
+    Connection connection(Login{.endpoint = base_,
+                                .ca_file = pinaco_.ca_file,
+                                .tenant = first.tenant,
+                                .subscription = first.subscription,
+                                .client_id = first.client_id,
+                                .client_secret = first.client_secret},
+                          Patience{.clock = system_clock(), .waiting = *waiting});
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> said(std::tmpfile(), std::fclose);
+    if (said == nullptr) return fail(Kind::unavailable, "There is no temporary file.");
+    Console console({.out = said.get(), .error = said.get()}, system_clock());
+    const auto start = Clock::now();
+    TRY(remove({.name = gallery, .group = {}, .yes = true, .cascade = true}, connection, {},
+               console));
+    const double seconds = ms_since(start) / 1000;
     TRY(one_.ask("GET", gallery + galleries_, "", 404));
-    double seconds = 0;
-    TRY(pinaco_.model->read(subscription_.substr(15), [&](const model::View& view) -> Result<> {
-      const auto operation = TRY(view.find_operation(string_at(begun, "operation")));
-      if (!operation) return fail(Kind::not_found, "The operation is gone.");
-      seconds = std::chrono::duration<double>(operation->end - operation->start).count();
-      return {};
-    }));
     fmt::print(
         "a gallery with {} versions\n  deleted in               {:8.2f} s         bar {} s"
         "    {}\n",
