@@ -153,7 +153,9 @@ TEST_F(CascadeTest, AMachineThatIsMadeMeanwhileKeepsItsVersion) {
                         "Deleting stopped there"));
   EXPECT_TRUE(is_there(version));
   EXPECT_FALSE(is_there(gallery.child("images", "d0")));
-  EXPECT_EQ(model.get(gallery)->provisioning, "Succeeded");
+  const auto row = model.get(gallery);
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->provisioning, "Succeeded");
   check_whole();
   // Unless it may go.
   must(cascade.run(begin(gallery, false, true), going_on));
@@ -221,7 +223,8 @@ TEST_F(CascadeTest, TheLastAttemptEndsItAndTheRestIsAsItWas) {
   EXPECT_EQ(later.error().kind, Kind::busy);
   EXPECT_EQ(end_of(operation).state, model::OperationState::in_progress);
   operation.attempts = 5;
-  must(cascade.run(operation, going_on));
+  const auto last = cascade.run(operation, going_on);
+  ASSERT_TRUE(last) << last.error().message;
   EXPECT_EQ(end_of(operation).state, model::OperationState::failed);
   EXPECT_THAT(end_of(operation).error_message, HasSubstr("the rest is as it was"));
   EXPECT_EQ(model.get(gallery)->provisioning, "Succeeded");
