@@ -190,7 +190,7 @@ TEST_F(RemoveCascade, AskedForAgainItIsTheSameForWhoMayDeleteAndMeansTheSame) {
 // It may have ended since it was asked about, and what is there then was not asked about.
 TEST_F(RemoveCascade, WhatIsUnderWayIsFollowedAndNotBegunAgain) {
   const auto operation = begun();
-  const DeleteOptions options{.name = "g", .group = "", .cascade = true};
+  const DeleteOptions options{.name = "g", .group = "", .yes = true, .cascade = true};
   const auto plan = deletion_plan(options, *connection_, gallery_);
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_TRUE(bool_at(*plan, "underWay"));
