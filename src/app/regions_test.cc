@@ -77,6 +77,27 @@ TEST_F(Restricted, NoTypeOfResourceIsMadeThereUnlessItsSubscriptionIsAllowed) {
   EXPECT_GT(types, 30U);
 }
 
+TEST_F(Restricted, AScaleSetDoesNotGrowWhereItsSubscriptionIsNotAllowedAnyMore) {
+  const auto set = fmt::format(
+      "{}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachineScaleSets/set"
+      "?api-version=2022-11-01",
+      server_.scope());
+  const auto sku = [](int capacity) {
+    return JsonObject{{"name", provider::usual_sizes().front().name}, {"capacity", capacity}};
+  };
+  ASSERT_EQ(decide("allow").outcome(), "200");
+  server_.must("PUT", set,
+               JsonObject{{"location", region},
+                          {"sku", sku(0)},
+                          {"properties", JsonObject{{"orchestrationMode", "Flexible"},
+                                                    {"platformFaultDomainCount", 1}}}});
+  server_.drain();
+  ASSERT_EQ(decide("deny").outcome(), "200");
+  EXPECT_THAT(server_.send("PATCH", set, JsonObject{{"sku", sku(1)}}).outcome(),
+              HasSubstr("LocationNotAvailableForResourceType"));
+  EXPECT_EQ(server_.send("PATCH", set, JsonObject{{"tags", JsonObject{{"a", "b"}}}}).status, 200);
+}
+
 TEST_F(Restricted, WhatIsNotRestrictedIsForAll) {
   for (const char* open : {"westeurope", "North Europe", "eastus"}) {
     server_.must("PUT",
