@@ -139,12 +139,12 @@ class RegionCommand : public Restricted {
 
   // What it prints, or why it failed.
   std::string run(const RegionOptions& options) {
-    std::rewind(out_);
+    (void)std::fseek(out_, 0, SEEK_SET);
     const auto done = regions(options, *connection_, console_);
     if (!done) return done.error().message;
     std::fflush(out_);
     std::string text(static_cast<std::size_t>(std::ftell(out_)), '\0');
-    std::rewind(out_);
+    std::fseek(out_, 0, SEEK_SET);
     text.resize(std::fread(text.data(), 1, text.size(), out_));
     return text;
   }
