@@ -15,7 +15,7 @@ using testing::Not;
 class Advise : public GalleryTest {
  protected:
   void run(const AdviseOptions& options) {
-    const auto done = advise(options, *connection_, *console_);
+    const auto done = advise(options, terminal_.connection, terminal_.console);
     EXPECT_TRUE(done) << done.error().message;
     server_.drain();
   }
@@ -33,7 +33,7 @@ class Advise : public GalleryTest {
 TEST_F(Advise, SaysWhatToDoAndDoesItWithApply) {
   const AdviseOptions options{.name = "g/d", .machines = 200, .at_once = 100, .scale_sets = 3};
   run(options);
-  EXPECT_THAT(printed(),
+  EXPECT_THAT(terminal_.printed(),
               AllOf(HasSubstr("g/d/2.0.0, 1 GiB, machines of the last 30 days:"),
                     HasSubstr("described: 100 machines at once, 20 to a replica: 5 replicas"),
                     HasSubstr("described: 3 scale sets of up to 600 instances, 600 to a replica: 3 "
@@ -44,11 +44,11 @@ TEST_F(Advise, SaysWhatToDoAndDoesItWithApply) {
   auto applied = options;
   applied.apply = true;
   run(applied);
-  EXPECT_THAT(printed(), HasSubstr("g/d/2.0.0 has them."));
+  EXPECT_THAT(terminal_.printed(), HasSubstr("g/d/2.0.0 has them."));
   EXPECT_EQ(replicas("2.0.0", "West Europe"), 8);
   EXPECT_EQ(replicas("1.0.0", "West Europe"), 2);
   run(applied);
-  EXPECT_THAT(printed(), HasSubstr("There is nothing to do."));
+  EXPECT_THAT(terminal_.printed(), HasSubstr("There is nothing to do."));
 }
 
 TEST_F(Advise, KeepsWhatOnlyANewerVersionOfTheInterfaceKnows) {
@@ -70,9 +70,10 @@ TEST_F(Advise, KeepsWhatOnlyANewerVersionOfTheInterfaceKnows) {
 
 TEST_F(Advise, NeverTakesReplicasAway) {
   run({.name = "g/d/1.0.0", .apply = true});
-  EXPECT_THAT(printed(), AllOf(HasSubstr("nothing is made of it there: one replica is enough"),
-                               HasSubstr("westeurope has more than that."),
-                               HasSubstr("There is nothing to do."), Not(HasSubstr("az sig"))));
+  EXPECT_THAT(terminal_.printed(),
+              AllOf(HasSubstr("nothing is made of it there: one replica is enough"),
+                    HasSubstr("westeurope has more than that."),
+                    HasSubstr("There is nothing to do."), Not(HasSubstr("az sig"))));
   EXPECT_EQ(replicas("1.0.0", "West Europe"), 2);
 }
 
@@ -80,10 +81,11 @@ TEST_F(Advise, ANewRegionIsAddedBesideTheOthers) {
   run({.name = "g/d", .region = "North Europe", .machines = 30, .apply = true});
   EXPECT_EQ(replicas("2.0.0", "North Europe"), 2);
   EXPECT_EQ(replicas("2.0.0", "West Europe"), 2);
-  const auto nowhere = advise({.name = "g/d", .region = "atlantis"}, *connection_, *console_);
+  const auto nowhere =
+      advise({.name = "g/d", .region = "atlantis"}, terminal_.connection, terminal_.console);
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error().message, HasSubstr("The server has no region 'atlantis'"));
-  EXPECT_FALSE(advise({.name = "g"}, *connection_, *console_));
+  EXPECT_FALSE(advise({.name = "g"}, terminal_.connection, terminal_.console));
 }
 
 }  // namespace

@@ -15,16 +15,16 @@ using testing::HasSubstr;
 class Copy : public GalleryTest {
  protected:
   void run(const CopyOptions& options) {
-    const auto done = copy(options, *connection_, *console_);
+    const auto done = copy(options, terminal_.connection, terminal_.console);
     EXPECT_TRUE(done) << done.error().message;
   }
   std::string refused(const CopyOptions& options) {
-    const auto done = copy(options, *connection_, *console_);
+    const auto done = copy(options, terminal_.connection, terminal_.console);
     EXPECT_FALSE(done);
     return done ? "" : done.error().message;
   }
   std::vector<std::string> plan(const CopyOptions& options) {
-    const auto steps = plan_copy(options, *connection_);
+    const auto steps = plan_copy(options, terminal_.connection);
     EXPECT_TRUE(steps) << steps.error().message;
     std::vector<std::string> texts;
     if (!steps) return texts;
@@ -43,8 +43,9 @@ TEST_F(Copy, OfADefinitionHasItsVersionsAndNoNewBytes) {
                           "make rg/copy/golden/2.0.0"));
   EXPECT_EQ(status_of("copy"), 404);
   run({.from = "g/d", .to = "copy/golden"});
-  EXPECT_THAT(printed(), AllOf(HasSubstr("g/d/1.0.0 is copied to copy/golden/1.0.0, 0 B new."),
-                               HasSubstr("2 versions copied, 0 already there.")));
+  EXPECT_THAT(terminal_.printed(),
+              AllOf(HasSubstr("g/d/1.0.0 is copied to copy/golden/1.0.0, 0 B new."),
+                    HasSubstr("2 versions copied, 0 already there.")));
   const auto gallery = get("copy");
   EXPECT_EQ(gallery.text("tags.team"), "images");
   EXPECT_EQ(gallery.text("properties.description"), "those of the team");
@@ -63,7 +64,7 @@ TEST_F(Copy, OfADefinitionHasItsVersionsAndNoNewBytes) {
               ElementsAre("there rg/copy", "there rg/copy/golden", "there rg/copy/golden/1.0.0",
                           "there rg/copy/golden/2.0.0"));
   run({.from = "g/d", .to = "copy/golden"});
-  EXPECT_THAT(printed(), HasSubstr("0 versions copied, 2 already there."));
+  EXPECT_THAT(terminal_.printed(), HasSubstr("0 versions copied, 2 already there."));
 }
 
 TEST_F(Copy, ToAnotherSubscriptionMakesItsGroup) {

@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "app/server_testing.h"
+#include "app/terminal_testing.h"
 
 namespace pinaco::app {
 namespace {
@@ -22,7 +22,6 @@ class CostCommand : public testing::Test {
  protected:
   // Two images in three regions, of a disk of 1 GiB.
   CostCommand() {
-    out_ = std::tmpfile();
     const auto here = JsonObject{{"location", "westeurope"}};
     server_.must("PUT", group_ + "?api-version=2021-04-01", here);
     const Bytes start(1 << 20, 7);
@@ -41,8 +40,6 @@ class CostCommand : public testing::Test {
       publish(name, {"West Europe", "North Europe", "East US"}, 1);
     }
   }
-  ~CostCommand() override { (void)std::fclose(out_); }
-
   void publish(const std::string& image, const std::vector<std::string>& regions, int replicas) {
     JsonArray targets;
     for (const auto& region : regions) {
@@ -71,25 +68,9 @@ class CostCommand : public testing::Test {
   }
 
   Result<std::string> printed(const CostOptions& options, bool json = false) {
-    const auto& first = server_.first();
-    Console console(ConsoleOptions{.json = json, .out = out_, .error = out_}, server_.clock());
-    Connection connection(
-        Login{.endpoint = server_.base(),
-              .ca_file = server_.parts().ca_file,
-              .tenant = first.tenant,
-              .subscription = first.subscription,
-              .client_id = first.client_id,
-              .client_secret = first.client_secret},
-        Patience{.clock = server_.clock(), .waiting = *waiting_, .retry_for = Seconds(5)});
-    TRY(print_cost(options, connection, console));
-    std::fflush(out_);
-    const auto end = std::ftell(out_);
-    std::string text(static_cast<std::size_t>(end - seen_), '\0');
-    std::fseek(out_, seen_, SEEK_SET);
-    text.resize(std::fread(text.data(), 1, text.size(), out_));
-    std::fseek(out_, end, SEEK_SET);
-    seen_ = end;
-    return text;
+    Terminal terminal(server_, json);
+    TRY(print_cost(options, terminal.connection, terminal.console));
+    return terminal.printed();
   }
   std::string must_print(const CostOptions& options, bool json = false) {
     const auto text = printed(options, json);
@@ -100,9 +81,6 @@ class CostCommand : public testing::Test {
   mutable WholeServer server_;
   std::string group_ = server_.scope() + "/resourceGroups/rg";
   std::string compute_ = group_ + "/providers/Microsoft.Compute";
-  std::unique_ptr<Waiting> waiting_ = wait_until_stopped();
-  std::FILE* out_ = nullptr;
-  long seen_ = 0;
 };
 
 TEST_F(CostCommand, ChargesTwoImagesInThreeRegionsAsSixDisks) {

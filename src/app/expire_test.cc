@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "app/retain.h"
-#include "app/server_testing.h"
+#include "app/terminal_testing.h"
 
 namespace pinaco::app {
 namespace {
@@ -18,20 +18,7 @@ constexpr const char* galleries = "?api-version=2022-03-03";
 
 class Expire : public testing::Test {
  protected:
-  explicit Expire(bool json = false) {
-    out_ = std::tmpfile();
-    error_ = std::tmpfile();
-    console_ = std::make_unique<Console>(ConsoleOptions{.json = json, .out = out_, .error = error_},
-                                         server_.clock());
-    const auto& first = server_.first();
-    connection_ = std::make_unique<Connection>(
-        Login{.endpoint = server_.base(),
-              .ca_file = server_.parts().ca_file,
-              .tenant = first.tenant,
-              .subscription = first.subscription,
-              .client_id = first.client_id,
-              .client_secret = first.client_secret},
-        Patience{.clock = server_.clock(), .waiting = *waiting_, .retry_for = Seconds(5)});
+  explicit Expire(bool json = false) : terminal_(server_, json) {
     const auto place = JsonObject{{"location", "westeurope"}};
     server_.must("PUT", group_ + "?api-version=2021-04-01", place);
     Bytes start(1 << 20, 7);
@@ -61,30 +48,13 @@ class Expire : public testing::Test {
     server_.drain();
   }
 
-  ~Expire() override {
-    console_.reset();
-    (void)std::fclose(error_);
-    (void)std::fclose(out_);
-  }
-
   void run(const ExpireOptions& options) {
-    const auto done = expire(options, *connection_, *console_);
+    const auto done = expire(options, terminal_.connection, terminal_.console);
     EXPECT_TRUE(done) << done.error().message;
   }
   void rules(const RetainOptions& options) {
-    const auto done = retain(options, *connection_, *console_);
+    const auto done = retain(options, terminal_.connection, terminal_.console);
     EXPECT_TRUE(done) << done.error().message;
-  }
-  // What was printed since the last look.
-  std::string printed() {
-    std::fflush(out_);
-    const auto end = std::ftell(out_);
-    std::string text(static_cast<std::size_t>(end - seen_), '\0');
-    std::fseek(out_, seen_, SEEK_SET);
-    text.resize(std::fread(text.data(), 1, text.size(), out_));
-    std::fseek(out_, end, SEEK_SET);
-    seen_ = end;
-    return text;
   }
   int status_of(const std::string& version) {
     return server_.send("GET", definition_ + "/versions/" + version + galleries).status;
@@ -94,12 +64,7 @@ class Expire : public testing::Test {
   std::string group_ = server_.scope() + "/resourceGroups/rg";
   std::string compute_ = group_ + "/providers/Microsoft.Compute";
   std::string definition_ = compute_ + "/galleries/g/images/d";
-  std::unique_ptr<Waiting> waiting_ = wait_until_stopped();
-  std::FILE* out_ = nullptr;
-  std::FILE* error_ = nullptr;
-  long seen_ = 0;
-  std::unique_ptr<Console> console_;
-  std::unique_ptr<Connection> connection_;
+  Terminal terminal_;
 };
 
 class ExpireJson : public Expire {
@@ -109,22 +74,22 @@ class ExpireJson : public Expire {
 
 TEST_F(Expire, ShowsMarksUndoesAndDeletes) {
   run({.name = "g"});
-  EXPECT_THAT(printed(), AllOf(HasSubstr("g/d/2.0.0"), HasSubstr("no rule asks for it"),
-                               Not(HasSubstr("mark"))));
+  EXPECT_THAT(terminal_.printed(), AllOf(HasSubstr("g/d/2.0.0"), HasSubstr("no rule asks for it"),
+                                         Not(HasSubstr("mark"))));
   rules({.name = "g", .newest = "1"});
-  EXPECT_EQ(printed(), "pinaco-keep-newest = 1\n");
+  EXPECT_EQ(terminal_.printed(), "pinaco-keep-newest = 1\n");
   run({.name = "g", .dry_run = true, .yes = true});
-  EXPECT_THAT(printed(), HasSubstr("it is not among the newest 1"));
+  EXPECT_THAT(terminal_.printed(), HasSubstr("it is not among the newest 1"));
   run({.name = "g", .yes = true});
-  EXPECT_THAT(printed(), AllOf(HasSubstr("marked for 20"), Not(HasSubstr("2.0.0"))));
+  EXPECT_THAT(terminal_.printed(), AllOf(HasSubstr("marked for 20"), Not(HasSubstr("2.0.0"))));
   run({.undo = true});
-  EXPECT_EQ(printed(), "g/d/1.0.0 stays, until its tag pinaco-keep is removed.\n");
+  EXPECT_EQ(terminal_.printed(), "g/d/1.0.0 stays, until its tag pinaco-keep is removed.\n");
   run({.name = "g", .yes = true, .skip_grace = true});
-  EXPECT_EQ(printed(), "Nothing was due.\n");
+  EXPECT_EQ(terminal_.printed(), "Nothing was due.\n");
   server_.must("PATCH", definition_ + "/versions/1.0.0" + galleries,
                JsonObject{{"tags", JsonObject()}});
   run({.name = "g/d", .yes = true, .skip_grace = true});
-  EXPECT_THAT(printed(), AllOf(HasSubstr("g/d/1.0.0"), HasSubstr("deleted")));
+  EXPECT_THAT(terminal_.printed(), AllOf(HasSubstr("g/d/1.0.0"), HasSubstr("deleted")));
   EXPECT_EQ(status_of("1.0.0"), 404);
   EXPECT_EQ(status_of("2.0.0"), 200);
 }
@@ -140,10 +105,10 @@ TEST_F(Expire, TheJanitorDoesWhatTheDryRunSaysAndGivesTheSpaceBack) {
   server_.clock().put_forward(1200);
   ASSERT_TRUE(workers.sweep());
   EXPECT_EQ(status_of("2.0.0"), 200);
-  printed();
+  terminal_.printed();
   run({});
-  EXPECT_THAT(printed(), AllOf(HasSubstr("of its definition: its end of life was"),
-                               HasSubstr("delete 20"), Not(HasSubstr("keep"))));
+  EXPECT_THAT(terminal_.printed(), AllOf(HasSubstr("of its definition: its end of life was"),
+                                         HasSubstr("delete 20"), Not(HasSubstr("keep"))));
   server_.clock().put_forward(2 * 24 * 3600);
   // A sweep deletes first, and then finds what nothing names any more.
   const auto swept = workers.sweep();
@@ -159,13 +124,14 @@ TEST_F(Expire, RestoresWhatWasDeletedUntilItsDaysAreOver) {
   server_.must("DELETE", definition_ + "/versions/1.0.0" + galleries);
   auto& workers = *server_.parts().workers;
   ASSERT_TRUE(workers.sweep());
-  printed();
+  terminal_.printed();
   run({.name = "g"});
-  EXPECT_THAT(printed(), HasSubstr("g/d/1.0.0 (deleted)"));
+  EXPECT_THAT(terminal_.printed(), HasSubstr("g/d/1.0.0 (deleted)"));
   run({.name = "g/d/1.0.0", .undo = true});
-  EXPECT_EQ(printed(), "g/d/1.0.0 is restored.\n");
+  EXPECT_EQ(terminal_.printed(), "g/d/1.0.0 is restored.\n");
   EXPECT_EQ(status_of("1.0.0"), 200);
-  EXPECT_FALSE(expire({.name = "g/d/9.0.0", .undo = true}, *connection_, *console_));
+  EXPECT_FALSE(
+      expire({.name = "g/d/9.0.0", .undo = true}, terminal_.connection, terminal_.console));
 
   for (const char* number : {"1.0.0", "2.0.0"}) {
     server_.must("DELETE", definition_ + "/versions/" + number + galleries);
@@ -186,23 +152,23 @@ TEST_F(Expire, RulesAreTagsBesideOthers) {
   EXPECT_EQ(gallery.text("tags.team"), "images");
   EXPECT_EQ(gallery.text("tags.pinaco-end-of-life"), "warn");
   EXPECT_EQ(gallery.text("tags.pinaco-grace-days"), "3");
-  printed();
+  terminal_.printed();
   rules({.name = "g"});
-  EXPECT_THAT(printed(), HasSubstr("pinaco-keep-tagged = env=prod\n"));
+  EXPECT_THAT(terminal_.printed(), HasSubstr("pinaco-keep-tagged = env=prod\n"));
   rules({.name = "g", .clear = true});
-  EXPECT_EQ(printed(), "No rules of its own: the server's hold.\n");
+  EXPECT_EQ(terminal_.printed(), "No rules of its own: the server's hold.\n");
   EXPECT_EQ(server_.must("GET", compute_ + "/galleries/g" + galleries).text("tags.team"), "images");
-  const auto bad = retain({.name = "g", .newest = "few"}, *connection_, *console_);
+  const auto bad = retain({.name = "g", .newest = "few"}, terminal_.connection, terminal_.console);
   ASSERT_FALSE(bad);
   EXPECT_THAT(bad.error().message, HasSubstr("'few' is not a number of versions"));
-  EXPECT_FALSE(retain({.name = "g/d/1.0.0"}, *connection_, *console_));
+  EXPECT_FALSE(retain({.name = "g/d/1.0.0"}, terminal_.connection, terminal_.console));
 }
 
 TEST_F(ExpireJson, IsTheServersPlan) {
   rules({.name = "g", .newest = "1"});
-  printed();
+  terminal_.printed();
   run({.name = "g"});
-  const auto items = parse_json(printed());
+  const auto items = parse_json(terminal_.printed());
   ASSERT_TRUE(items);
   ASSERT_EQ(items->get_array().size(), 3u);
   EXPECT_EQ(string_at(items->at(2), "action"), "mark");

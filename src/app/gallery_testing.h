@@ -5,13 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <memory>
 #include <string>
 
-#include "app/client.h"
-#include "app/console.h"
-#include "app/server_testing.h"
+#include "app/terminal_testing.h"
 
 namespace pinaco::app {
 
@@ -19,20 +15,7 @@ class GalleryTest : public testing::Test {
  protected:
   static constexpr const char* galleries = "?api-version=2022-03-03";
 
-  explicit GalleryTest(bool json = false) {
-    out_ = std::tmpfile();
-    error_ = std::tmpfile();
-    console_ = std::make_unique<Console>(ConsoleOptions{.json = json, .out = out_, .error = error_},
-                                         server_.clock());
-    const auto& first = server_.first();
-    connection_ = std::make_unique<Connection>(
-        Login{.endpoint = server_.base(),
-              .ca_file = server_.parts().ca_file,
-              .tenant = first.tenant,
-              .subscription = first.subscription,
-              .client_id = first.client_id,
-              .client_secret = first.client_secret},
-        Patience{.clock = server_.clock(), .waiting = *waiting_, .retry_for = Seconds(5)});
+  GalleryTest() {
     server_.must("PUT", group_ + "?api-version=2021-04-01", JsonObject{{"location", "westeurope"}});
     for (const int seed : {1, 2}) {
       Bytes start(1 << 20);
@@ -65,12 +48,6 @@ class GalleryTest : public testing::Test {
     server_.drain();
   }
 
-  ~GalleryTest() override {
-    console_.reset();
-    (void)std::fclose(error_);
-    (void)std::fclose(out_);
-  }
-
   void make_version(const std::string& version, int seed) {
     const Json source = JsonObject{{"id", fmt::format("{}/disks/disk{}", compute_, seed)}};
     const Json storage = JsonObject{{"osDiskImage", JsonObject{{"source", source}}}};
@@ -82,9 +59,6 @@ class GalleryTest : public testing::Test {
             {"properties", JsonObject{{"publishingProfile", JsonObject{{"targetRegions", regions}}},
                                       {"storageProfile", storage}}}});
   }
-  // What was said on standard error and printed so far.
-  std::string noted() { return all_of(error_); }
-  std::string printed() { return all_of(out_); }
   Told get(const std::string& path) {
     return server_.send("GET", compute_ + "/galleries/" + path + galleries);
   }
@@ -93,21 +67,7 @@ class GalleryTest : public testing::Test {
   WholeServer server_;
   std::string group_ = server_.scope() + "/resourceGroups/rg";
   std::string compute_ = group_ + "/providers/Microsoft.Compute";
-  std::unique_ptr<Waiting> waiting_ = wait_until_stopped();
-  std::FILE* out_ = nullptr;
-  std::FILE* error_ = nullptr;
-  std::unique_ptr<Console> console_;
-  std::unique_ptr<Connection> connection_;
-
- private:
-  static std::string all_of(std::FILE* file) {
-    std::fflush(file);
-    std::rewind(file);
-    std::string text(1 << 16, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), file));
-    std::fseek(file, 0, SEEK_END);
-    return text;
-  }
+  Terminal terminal_{server_};
 };
 
 }  // namespace pinaco::app

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/server_testing.h"
+#include "app/terminal_testing.h"
 
 namespace pinaco::app {
 namespace {
@@ -124,37 +124,15 @@ TEST_F(Restricted, NothingIsTakenBackThatWasNotGiven) {
 // The same, with a command line.
 class RegionCommand : public Restricted {
  protected:
-  RegionCommand() {
-    const auto& first = server_.first();
-    connection_ = std::make_unique<Connection>(
-        Login{.endpoint = server_.base(),
-              .ca_file = server_.parts().ca_file,
-              .tenant = first.tenant,
-              .subscription = first.subscription,
-              .client_id = first.client_id,
-              .client_secret = first.client_secret},
-        Patience{.clock = server_.clock(), .waiting = *waiting_, .retry_for = Seconds(5)});
-  }
-  ~RegionCommand() override { (void)std::fclose(out_); }
-
   // What it prints, or why it failed.
   std::string run(const RegionOptions& options) {
-    (void)std::fseek(out_, 0, SEEK_SET);
-    const auto done = regions(options, *connection_, console_);
-    if (!done) return done.error().message;
-    std::fflush(out_);
-    std::string text(static_cast<std::size_t>(std::ftell(out_)), '\0');
-    std::fseek(out_, 0, SEEK_SET);
-    text.resize(std::fread(text.data(), 1, text.size(), out_));
-    return text;
+    const auto done = regions(options, terminal_.connection, terminal_.console);
+    return done ? terminal_.printed() : done.error().message;
   }
 
   const std::string& own() const { return server_.first().subscription; }
 
-  std::FILE* out_ = std::tmpfile();
-  Console console_{{.json = false, .out = out_, .error = stderr}, server_.clock()};
-  std::unique_ptr<Waiting> waiting_ = wait_until_stopped();
-  std::unique_ptr<Connection> connection_;
+  Terminal terminal_{server_};
 };
 
 TEST_F(RegionCommand, AsksAllowsListsAndTakesBack) {

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 class RemoveCascade : public GalleryTest {
  protected:
   Result<> run(const DeleteOptions& options, const AskUser& ask = {}) {
-    return remove(options, *connection_, ask, *console_);
+    return remove(options, terminal_.connection, ask, terminal_.console);
   }
   std::int64_t frees(const std::string& path) {
     const auto told =
@@ -70,8 +70,9 @@ TEST_F(RemoveCascade, SaysWhatItFreesAndThatIsWhatComesBack) {
   const auto done = run({.name = "g", .group = "", .yes = true, .cascade = true});
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(status_of("g"), 404);
-  EXPECT_THAT(noted(), AllOf(HasSubstr("g: 1 definition with 2 versions go, and the gallery."),
-                             HasSubstr("This frees 1.0 MiB.")));
+  EXPECT_THAT(terminal_.noted(),
+              AllOf(HasSubstr("g: 1 definition with 2 versions go, and the gallery."),
+                    HasSubstr("This frees 1.0 MiB.")));
   const auto swept = server_.parts().workers->sweep();
   ASSERT_TRUE(swept);
   EXPECT_EQ(static_cast<std::int64_t>(swept->bytes_set_aside), bytes);
@@ -91,7 +92,7 @@ TEST_F(RemoveCascade, WhatCannotBeToldOfItsBytesKeepsNothingFromGoing) {
   EXPECT_EQ(find_path(told.body, "frees"), nullptr);
   const auto done = run({.name = "g", .group = "", .yes = true, .cascade = true});
   EXPECT_TRUE(done) << done.error().message;
-  EXPECT_THAT(noted(), HasSubstr("How much this frees is not known"));
+  EXPECT_THAT(terminal_.noted(), HasSubstr("How much this frees is not known"));
   EXPECT_EQ(status_of("g"), 404);
   fs::rename(folder / "away", stores);
 }
@@ -132,14 +133,14 @@ TEST_F(RemoveCascade, SoftDeleteKeepsWhatCanBeRestored) {
   EXPECT_EQ(frees("g"), 0);
   const auto done = run({.name = "g", .group = "", .yes = true, .cascade = true});
   ASSERT_TRUE(done) << done.error().message;
-  EXPECT_THAT(noted(), AllOf(HasSubstr("This frees 0 B."),
-                             HasSubstr("2 of the versions can be restored until"),
-                             HasSubstr("so 1 definition and the gallery stay")));
+  EXPECT_THAT(terminal_.noted(), AllOf(HasSubstr("This frees 0 B."),
+                                       HasSubstr("2 of the versions can be restored until"),
+                                       HasSubstr("so 1 definition and the gallery stay")));
   EXPECT_EQ(status_of("g/images/d"), 200);
   EXPECT_EQ(status_of("g/images/d/versions/1.0.0"), 404);
   const auto gone = run({.name = "g", .group = "", .yes = true, .cascade = true, .for_good = true});
   ASSERT_TRUE(gone) << gone.error().message;
-  EXPECT_THAT(noted(), HasSubstr("With them 2 versions that could be restored."));
+  EXPECT_THAT(terminal_.noted(), HasSubstr("With them 2 versions that could be restored."));
   EXPECT_EQ(status_of("g"), 404);
 }
 
@@ -191,19 +192,21 @@ TEST_F(RemoveCascade, AskedForAgainItIsTheSameForWhoMayDeleteAndMeansTheSame) {
 TEST_F(RemoveCascade, WhatIsUnderWayIsFollowedAndNotBegunAgain) {
   const auto operation = begun();
   const DeleteOptions options{.name = "g", .group = "", .yes = true, .cascade = true};
-  const auto plan = deletion_plan(options, *connection_, gallery_);
+  const auto plan = deletion_plan(options, terminal_.connection, gallery_);
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_TRUE(bool_at(*plan, "underWay"));
   EXPECT_EQ(int_at(*plan, "total"), 4);
   auto other = options;
   other.for_good = true;
-  const auto refused = remove_cascade(other, *connection_, gallery_, *plan, {}, *console_);
+  const auto refused =
+      remove_cascade(other, terminal_.connection, gallery_, *plan, {}, terminal_.console);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("g is being deleted already, without --for-good"));
   end(operation);
-  const auto done = remove_cascade(options, *connection_, gallery_, *plan, {}, *console_);
+  const auto done =
+      remove_cascade(options, terminal_.connection, gallery_, *plan, {}, terminal_.console);
   ASSERT_TRUE(done) << done.error().message;
-  EXPECT_THAT(noted(), HasSubstr("g is being deleted already."));
+  EXPECT_THAT(terminal_.noted(), HasSubstr("g is being deleted already."));
   server_.drain();
   EXPECT_EQ(status_of("g/images/d/versions/1.0.0"), 200);
 }

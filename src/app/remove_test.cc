@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/server_testing.h"
+#include "app/terminal_testing.h"
 
 namespace pinaco::app {
 namespace {
@@ -20,19 +20,6 @@ constexpr const char* network = "?api-version=2022-07-01";
 class Remove : public testing::Test {
  protected:
   Remove() {
-    out_ = std::tmpfile();
-    error_ = std::tmpfile();
-    console_ =
-        std::make_unique<Console>(ConsoleOptions{.out = out_, .error = error_}, server_.clock());
-    const auto& first = server_.first();
-    connection_ = std::make_unique<Connection>(
-        Login{.endpoint = server_.base(),
-              .ca_file = server_.parts().ca_file,
-              .tenant = first.tenant,
-              .subscription = first.subscription,
-              .client_id = first.client_id,
-              .client_secret = first.client_secret},
-        Patience{.clock = server_.clock(), .waiting = *waiting_, .retry_for = Seconds(5)});
     const auto place = JsonObject{{"location", "westeurope"}};
     server_.must("PUT", group_ + "?api-version=2021-04-01", place);
     server_.must("PUT", compute_ + "/disks/disk" + WholeServer::disks_api,
@@ -75,12 +62,6 @@ class Remove : public testing::Test {
     server_.drain();
   }
 
-  ~Remove() override {
-    console_.reset();
-    (void)std::fclose(error_);
-    (void)std::fclose(out_);
-  }
-
   void make_machine(const std::string& name, const std::string& version) {
     const auto card = net_ + "/networkInterfaces/" + name;
     const Json subnet = JsonObject{{"id", net_ + "/virtualNetworks/net/subnets/all"}};
@@ -101,29 +82,19 @@ class Remove : public testing::Test {
   }
 
   Result<> run(const std::string& name, bool yes) {
-    return remove({.name = name, .group = "", .yes = yes}, *connection_, {}, *console_);
+    return remove({.name = name, .group = "", .yes = yes}, terminal_.connection, {},
+                  terminal_.console);
   }
   Result<> cascade(const std::string& name, bool in_use) {
     return remove({.name = name, .group = "", .yes = true, .cascade = true, .in_use = in_use},
-                  *connection_, {}, *console_);
+                  terminal_.connection, {}, terminal_.console);
   }
-  std::string noted() {
-    std::rewind(error_);
-    std::string text(1 << 16, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), error_));
-    return text;
-  }
-
   WholeServer server_;
   std::string group_ = server_.scope() + "/resourceGroups/rg";
   std::string compute_ = group_ + "/providers/Microsoft.Compute";
   std::string net_ = group_ + "/providers/Microsoft.Network";
   std::string definition_ = compute_ + "/galleries/g/images/d";
-  std::unique_ptr<Waiting> waiting_ = wait_until_stopped();
-  std::FILE* out_ = nullptr;
-  std::FILE* error_ = nullptr;
-  std::unique_ptr<Console> console_;
-  std::unique_ptr<Connection> connection_;
+  Terminal terminal_{server_};
 };
 
 TEST_F(Remove, SaysWhichMachinesUseAVersionAndDeletesItWithYes) {
@@ -145,7 +116,7 @@ TEST_F(Remove, SaysWhichMachinesUseAVersionAndDeletesItWithYes) {
 
   const auto done = run("g/d/1.0.0", true);
   ASSERT_TRUE(done) << done.error().message;
-  EXPECT_THAT(noted(), HasSubstr("Warning: In use:"));
+  EXPECT_THAT(terminal_.noted(), HasSubstr("Warning: In use:"));
   EXPECT_EQ(server_.send("GET", definition_ + "/versions/1.0.0" + galleries).status, 404);
   // What was made of it lives on.
   server_.must("POST", compute_ + "/virtualMachines/by-number/deallocate" + machines);

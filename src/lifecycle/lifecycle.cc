@@ -27,6 +27,11 @@ bool is_below(const arm::ResourceId& id, const arm::ResourceId& scope) {
   return key == above || key.starts_with(above + "/");
 }
 
+// What is marked may have come to be used.
+bool may_act(const Item& item) {
+  return acts(item.fate) || (item.fate == Fate::wait && !is_recycled(item.id));
+}
+
 struct Doable {
   std::vector<Item> items;
   bool more = false;
@@ -164,17 +169,19 @@ Result<std::vector<Item>> Lifecycle::run(const arm::ResourceId& scope, Options o
     LOG(error, "lifecycle", "{}: {}", definition.text(), error.message);
     if (first) first = fail(error);
   };
-  const auto users = TRY(Users::find(model_));
+  // As if nothing were in use, which only the steps find out: so nothing is looked through when no
+  // rule names anything, as in most sweeps of most subscriptions.
+  const Users nobody;
   const auto now = model_.clock().now();
   std::vector<arm::ResourceId> pending;
   TRY(model_.read(scope.subscription, [&](const model::View& view) -> Result<> {
     pending.clear();
     for (const auto& row : TRY(definitions(view, scope))) {
       const auto items =
-          plan_definition(view, world_, users, row.gallery, row.definition, now, options);
+          plan_definition(view, world_, nobody, row.gallery, row.definition, now, options);
       if (!items) {
         in_trouble(row.definition.id, items.error());
-      } else if (std::ranges::any_of(*items, acts, &Item::fate)) {
+      } else if (std::ranges::any_of(*items, may_act)) {
         pending.push_back(row.definition.id);
       }
     }
@@ -183,10 +190,10 @@ Result<std::vector<Item>> Lifecycle::run(const arm::ResourceId& scope, Options o
   std::vector<Item> done;
   while (!pending.empty()) {
     const std::unique_lock crossing(model_.crossing());
-    const auto looked = TRY(Users::find(model_));
+    const auto users = TRY(Users::find(model_));
     for (std::size_t steps = 0; steps < steps_a_look && !pending.empty(); steps++) {
       if (ending != nullptr && *ending) return fail(Kind::cancelled, "The server is stopping.");
-      auto some = step(looked, pending.back(), options);
+      auto some = step(users, pending.back(), options);
       if (!some) {
         in_trouble(pending.back(), some.error());
       } else {

@@ -1,4 +1,5 @@
-// What a worker wrote to its operation's row stays there, however its step ends.
+// The order that operations are taken in; and what a worker wrote to its operation's row stays
+// there, however its step ends.
 #include <gtest/gtest.h>
 
 #include "os/test_folder.h"
@@ -56,6 +57,40 @@ TEST_F(WorkersTest, AFailedAttemptKeepsWhatItWrote) {
   EXPECT_EQ(ended.state, model::OperationState::failed);
   EXPECT_EQ(ended.attempts, 3);
   EXPECT_EQ(int_at(ended.input, "done"), 3);
+}
+
+TEST_F(WorkersTest, TheOldestIsTakenFirstOfWhateverSubscription) {
+  ManualClock clock;
+  model::Model model(*kv_, clock, *random_);
+  std::vector<std::string> wanted;
+  for (const std::string subscription : {"z", "a", "z", "m", "a"}) {
+    clock.advance(Seconds(1));
+    ASSERT_TRUE(model.change(subscription, [&](model::Change& change) -> Result<> {
+      auto resource = id_;
+      resource.subscription = subscription;
+      wanted.push_back(TRY(change.start({.resource = resource,
+                                         .task = "note",
+                                         .surface = "capsOperations",
+                                         .location = "westeurope"}))
+                           .id);
+      return {};
+    }));
+  }
+  std::vector<std::string> taken;
+  WorkerOptions options{.lanes = 1, .pause = Milliseconds(1)};
+  options.other_tasks["note"] = [&](const model::Operation& operation,
+                                    const std::atomic<bool>&) -> Result<> {
+    taken.push_back(operation.id);
+    return model.change(operation.resource.subscription, [&](model::Change& change) {
+      auto ended = operation;
+      ended.state = model::OperationState::succeeded;
+      return change.put_operation(ended);
+    });
+  };
+  Workers workers(model, depot_, options);
+  workers.start();
+  workers.drain();
+  EXPECT_EQ(taken, wanted);
 }
 
 }  // namespace
