@@ -158,7 +158,8 @@ Result<Lifecycle::Step> Lifecycle::step(const Users& users, const arm::ResourceI
 Result<Lifecycle::Step> Lifecycle::step(const arm::ResourceId& definition, Options options) {
   // What is made of a version in another subscription is in its row, or looks for it afterwards.
   const std::unique_lock crossing(model_.crossing());
-  return step(TRY(Users::find(model_)), definition, options);
+  const auto users = TRY(Users::find(model_));
+  return step(users, definition, std::move(options));
 }
 
 Result<std::vector<Item>> Lifecycle::run(const arm::ResourceId& scope, Options options,
